@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 #: The rooms, line by line: a room imports only rooms to its left and lines above.
 LINES = (
-    ("paths", "check", "shapes", "autograd", "layers", "losses", "optim", "models"),
+    ("paths", "session", "check", "shapes", "autograd", "layers", "losses", "optim", "models"),
     ("data", "metrics", "train"),
     (),
     ("planning", "governance"),

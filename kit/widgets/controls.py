@@ -1,0 +1,77 @@
+"""What a reader may change in an interactive figure, as plain data.
+
+    slider   choice   toggle   widget
+
+A control knows its default, so a static session needs no widget library.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kit import check
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control: `kind` is "float", "int", "log", "choice" or "toggle"."""
+
+    kind: str
+    value: Any
+    label: str
+    low: float = 0.0
+    high: float = 1.0
+    step: float = 0.1
+    options: tuple = ()
+
+
+def slider(low, high, value, *, step=None, label: str, log: bool = False) -> Control:
+    """A slider from `low` to `high`; whole numbers give a whole-number slider.
+
+    With `log=True` it moves in equal factors between two positive ends and
+    `step` is in powers of ten (0.1 by default). Raises ValueError when value
+    lies outside or the ends are in the wrong order.
+    """
+    if not low < high:
+        raise ValueError(f"low={low} is not below high={high}; swap them")
+    check.number(f"value of {label!r}", value, low, high)
+    if log:
+        check.number("low", low, above=0)
+        return Control("log", float(value), label, math.log10(low), math.log10(high), step or 0.1)
+    whole = all(isinstance(v, int) for v in (low, high, value, step or 1))
+    kind = "int" if whole else "float"
+    return Control(kind, value, label, low, high, step or (1 if whole else (high - low) / 100))
+
+
+def choice(options: Sequence, value=None, *, label: str) -> Control:
+    """A drop-down list; `value` is the first option unless given."""
+    check.nonempty("options", options)
+    value = options[0] if value is None else value
+    check.one_of(f"value of {label!r}", value, options)
+    return Control("choice", value, label, options=tuple(options))
+
+
+def toggle(value: bool = False, *, label: str) -> Control:
+    """A box to tick."""
+    return Control("toggle", bool(value), label)
+
+
+def widget(control: Control):
+    """The ipywidgets widget of a control, with what ipywidgets 7.7 and 8 share."""
+    import ipywidgets as w
+
+    shared = {
+        "description": control.label,
+        "style": {"description_width": "180px"},
+        "layout": w.Layout(width="480px"),
+    }
+    if control.kind == "choice":
+        return w.Dropdown(options=list(control.options), value=control.value, **shared)
+    if control.kind == "toggle":
+        return w.Checkbox(value=control.value, **shared)
+    kinds = {"float": w.FloatSlider, "int": w.IntSlider, "log": w.FloatLogSlider}
+    shown = {"readout_format": "d" if control.kind == "int" else ".3g"}
+    return kinds[control.kind](
+        value=control.value, min=control.low, max=control.high, step=control.step, **shown, **shared
+    )

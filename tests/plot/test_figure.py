@@ -1,0 +1,30 @@
+"""Figures carry labels and alt text and leave no global state behind."""
+
+import pytest
+
+from kit.plot import COLOURS, axes, image, show
+from kit.plot.figure import png
+
+
+def test_axes_use_the_colour_blind_safe_cycle():
+    _, ax = axes()
+    lines = [ax.plot([0, i])[0].get_color() for i in range(3)]
+    assert lines == list(COLOURS[:3])
+
+
+def test_axes_come_as_a_grid():
+    figure, made = axes(3, 2, title="six")
+    assert made.shape == (2, 3) and figure.get_suptitle() == "six"
+
+
+def test_the_image_holds_its_data_and_quoted_alt_text():
+    figure, _ = axes()
+    text = image(figure, 'a "quoted" <alt>')
+    assert text.startswith('<img alt="a &quot;quoted&quot; &lt;alt&gt;" src="data:image/png;base64,')
+    assert png(figure)[:4] == b"\x89PNG"
+
+
+def test_a_figure_without_alt_text_is_refused():
+    figure, _ = axes()
+    with pytest.raises(ValueError, match="alt=' ' is empty; say in a sentence what the figure shows"):
+        show(figure, " ")
