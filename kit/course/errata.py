@@ -30,16 +30,16 @@ class ErratumError(AssertionError):
 class Erratum:
     """One error of one article.
 
-    `quote` is at most 30 characters of the article; `statement` says in our own
-    words what the article holds there. `printed`, `value` and `tolerance`
+    `where` is article and section ("004 §4"), `quote` at most 30 characters of
+    the article (empty where only its sense matters); `statement` says in our
+    own words what the article holds there. `printed`, `value` and `tolerance`
     belong to kind "number", `outcome` to kind "runs" (the exception's name, or
     "wrong output").
     """
 
     id: str
     kind: str
-    article: str
-    section: str
+    where: str
     quote: str
     statement: str
     right: str

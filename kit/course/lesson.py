@@ -130,9 +130,9 @@ class Lesson:
         if entry.lesson != self.number:
             raise ValueError(f"id={id!r} belongs to lesson {entry.lesson}, not {self.number}; show it there")
         shown = errata.demonstrate(entry, evidence)
-        quote = f"“{entry.quote}” — {entry.statement}"
+        quote = f"“{entry.quote}”: {entry.statement}" if entry.quote else entry.statement
         text = (
-            f"**Erratum {id}** · article {entry.article}, {entry.section}\n\n"
+            f"**Erratum {id}** · article {entry.where}\n\n"
             f"- The article: {quote}\n- Right: {entry.right}\n- Shown: {shown}"
         )
         record = {"record": "erratum", "lesson": self.number, "id": id, "kind": entry.kind, "shown": True}

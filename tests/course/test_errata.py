@@ -9,8 +9,7 @@ from kit.course.errata import Erratum, demonstrate
 
 BASE = {
     "id": "Z01",
-    "article": "004",
-    "section": "§4",
+    "where": "004 §4",
     "quote": "q",
     "statement": "s",
     "right": "r",
@@ -100,5 +99,5 @@ def test_every_erratum_is_complete():
     for e in ALL:
         assert re.fullmatch(r"[MKCH]\d\d", e.id), e.id
         assert re.fullmatch(r"\d\d", e.lesson) and "00" <= e.lesson <= "24", e.id
-        assert e.quote and e.statement and e.right and e.source, e.id
+        assert e.where and e.statement and e.right and e.source, e.id
         assert e.confidence in ("high", "medium", "low"), e.id

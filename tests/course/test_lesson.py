@@ -159,8 +159,7 @@ def test_claims_table_shows_measured_values(lesson, capsys):
 ENTRY = Erratum(
     id="Z01",
     kind="number",
-    article="004",
-    section="§4",
+    where="004 §4",
     quote="≈ 0.46",
     statement="wrong",
     right="1.204 nats",
