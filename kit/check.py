@@ -11,6 +11,7 @@ recognised by what they offer (`shape`, `dtype`).
 
 import difflib
 import math
+import operator
 
 
 def show(value, limit: int = 60) -> str:
@@ -35,10 +36,14 @@ def one_of(name: str, value, allowed) -> None:
 
 def integer(name: str, value, low: int | None = None, high: int | None = None) -> None:
     """Raise TypeError unless `value` is a whole number, ValueError outside [low, high]."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        whole = operator.index(value) if not isinstance(value, bool) else None
+    except TypeError:  # a float tensor has __index__, too, and raises when it is called
+        whole = None
+    if whole is None:
         raise TypeError(f"{name}={show(value)} is not a whole number; give an int{_span(low, high)}")
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise ValueError(f"{name}={value} is out of range; give an int{_span(low, high)}")
+    if (low is not None and whole < low) or (high is not None and whole > high):
+        raise ValueError(f"{name}={whole} is out of range; give an int{_span(low, high)}")
 
 
 def number(name: str, value, low=None, high=None, *, above=None, below=None) -> None:
@@ -46,6 +51,8 @@ def number(name: str, value, low=None, high=None, *, above=None, below=None) -> 
     span = _span(low, high, above, below)
     try:
         real = float(value) if not isinstance(value, (bool, str)) else None
+    except OverflowError:  # an int beyond the largest float
+        real = math.inf
     except (TypeError, ValueError, RuntimeError):
         real = None
     if real is None:
@@ -72,7 +79,8 @@ def divides(name: str, value: int, whole_name: str, whole: int) -> None:
     if whole % value:
         fits = [d for d in range(1, whole + 1) if whole % d == 0]
         raise ValueError(
-            f"{name}={value} does not divide {whole_name}={whole}; choose {name} from {', '.join(map(str, fits))}"
+            f"{name}={value} does not divide {whole_name}={whole}; "
+            f"choose {name} from {', '.join(map(str, fits))}"
         )
 
 
@@ -101,12 +109,12 @@ def tensor(name: str, value, *, ndim=None, last: int | None = None, kind: str | 
     is_float = "float" in str(value.dtype)
     if kind == "float" and not is_float:
         raise TypeError(f"{name} has dtype {value.dtype}, a floating one is needed; use {name}.float()")
-    if kind == "integer" and (is_float or "complex" in str(value.dtype)):
+    if kind == "integer" and "int" not in str(value.dtype):
         raise TypeError(f"{name} has dtype {value.dtype}, whole numbers are needed; use {name}.long()")
     ranks = (ndim,) if isinstance(ndim, int) else ndim
     if ranks is not None and len(value.shape) not in ranks:
-        wanted = " or ".join(map(str, ranks))
-        raise ValueError(f"{name} has shape {tuple(value.shape)}, {wanted} dimensions are needed; reshape it")
+        wanted = " or ".join(map(str, ranks)) + (" dimension is" if ranks == (1,) else " dimensions are")
+        raise ValueError(f"{name} has shape {tuple(value.shape)}, {wanted} needed; reshape it")
     if last is not None and (len(value.shape) == 0 or value.shape[-1] != last):
         raise ValueError(
             f"{name} has shape {tuple(value.shape)}, its last dimension must be {last}; reshape it"
@@ -117,7 +125,8 @@ def same_shape(a_name: str, a, b_name: str, b) -> None:
     """Raise ValueError unless two tensors have equal shapes."""
     if tuple(a.shape) != tuple(b.shape):
         raise ValueError(
-            f"{a_name} has shape {tuple(a.shape)} and {b_name} {tuple(b.shape)}; they must be the same"
+            f"{a_name} has shape {tuple(a.shape)} and {b_name} {tuple(b.shape)}; "
+            "they must be the same, reshape one of them"
         )
 
 
