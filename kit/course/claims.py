@@ -1,11 +1,12 @@
 """Claims: how a measured number in a lesson is checked.
 
-    judge   Target   ClaimError   recorded
+    Target   judge   line   recorded   target_of   ClaimError
 
 A claim says what is measured and what it must reach. Its line is the same on
 every machine ("holds: digits test accuracy >= 0.96"); the measured value goes
-into the record. `claims.toml` keeps, for every claim of kind "result", the
-values of its seeds and the rule from which the target follows.
+into the record. A claim of kind "result" takes its target from `claims.toml`,
+which keeps the values of its seeds and the rule from which the target follows;
+`kit claims NN` measures them (`kit.course.targets`).
 """
 
 import functools
@@ -18,6 +19,7 @@ from pathlib import Path
 from kit import check
 
 KINDS = ("result", "exact", "timing")
+FILE = Path(__file__).parent / "claims.toml"
 
 
 class ClaimError(AssertionError):
@@ -95,17 +97,19 @@ def judge(
         "lesson": lesson,
         "name": name,
         "value": number if math.isfinite(number) else str(number),
-        "target": target.record(),
+        "target": target.record() if target else {},
         "unit": unit,
         "n": int(n) if n is not None else None,
         "interval": [float(end) for end in interval] if interval is not None else None,
-        "holds": target.met(number),
+        "holds": target is not None and target.met(number),
         "kind": kind,
     }
 
 
-def line(record: dict, target: Target) -> str:
+def line(record: dict, target: Target | None) -> str:
     """The one line that stands under the cell, the same on every machine when the claim holds."""
+    if target is None:
+        return f"no target yet: {record['name']}; run kit claims {record['lesson']}"
     said = f"{record['name']} {target.words()}" + (f" {record['unit']}" if record["unit"] else "")
     if record["kind"] == "timing":
         return f"timing: {said} (judged by make bench)"
@@ -126,15 +130,16 @@ class Recorded:
     lesson: str
     name: str
     form: str
-    target: float
     digits: int
-    values: tuple[float, ...]
-    cpu: str
+    target: float | None = None
+    values: tuple[float, ...] = ()
+    cpu: str = ""
 
     def follows(self) -> float:
         """The target that the rule gives for the recorded values."""
         check.one_of("form", self.form, ("at_least", "at_most"))
-        mean, sd = statistics.fmean(self.values), statistics.stdev(self.values)
+        values = [float(f"{value:.6g}") for value in self.values]  # as claims.toml stores them
+        mean, sd = statistics.fmean(values), statistics.stdev(values)
         scale = 10**self.digits
         if self.form == "at_least":
             return math.floor(round((mean - 3 * sd) * scale, 9)) / scale
@@ -144,5 +149,13 @@ class Recorded:
 @functools.cache
 def recorded() -> tuple[Recorded, ...]:
     """All entries of claims.toml."""
-    entries = tomllib.loads((Path(__file__).parent / "claims.toml").read_text("utf-8")).get("claim", [])
-    return tuple(Recorded(**{**entry, "values": tuple(entry["values"])}) for entry in entries)
+    entries = tomllib.loads(FILE.read_text("utf-8")).get("claim", [])
+    return tuple(Recorded(**{**entry, "values": tuple(entry.get("values", ()))}) for entry in entries)
+
+
+def target_of(lesson: str, name: str) -> Target | None:
+    """The recorded target of a claim of kind "result", or None when nothing was measured yet."""
+    for entry in recorded():
+        if (entry.lesson, entry.name) == (lesson, name) and entry.target is not None:
+            return Target(**{entry.form: entry.target})
+    return None

@@ -86,17 +86,22 @@ class Lesson:
         """Check a measured value: prints one line, keeps the record.
 
         The target is one of `at_least=`, `at_most=`, `between=(low, high)`,
-        `equals=` (with `within=`). Kind "result" is a measurement whose seeds
-        stand in claims.toml, "exact" is arithmetic or parity, "timing" never fails.
-        Raises ClaimError in strict mode when the claim does not hold at the
-        laptop or gpu profile (the quick profile is too small to judge results).
+        `equals=` (with `within=`). Kind "result" is a measurement: without a
+        target here it takes the one that its seeds gave, from claims.toml.
+        "exact" is arithmetic or parity, "timing" never fails. Raises ClaimError
+        in strict mode when the claim does not hold at the laptop or gpu profile
+        (the quick profile is too small to judge results).
         """
-        check.one_of("target", next(iter(target), "nothing"), ("at_least", "at_most", "between", "equals"))
-        wanted = claims.Target(**target)
+        wanted = None if target or kind != "result" else claims.target_of(self.number, name)
+        if wanted is None and (target or kind != "result"):
+            check.one_of(
+                "target", next(iter(target), "nothing"), ("at_least", "at_most", "between", "equals")
+            )
+            wanted = claims.Target(**target)
         record = claims.judge(
             self.number, name, value, wanted, unit=unit, n=n, interval=interval, kind=kind
         ) | {"profile": self.profile}
-        self._claims[name] = record | {"words": wanted.words()}
+        self._claims[name] = record | {"words": wanted.words() if wanted else "not measured yet"}
         line = claims.line(record, wanted)
         display.line(line, record)
         judged = kind == "exact" or (kind == "result" and self.profile != "quick")

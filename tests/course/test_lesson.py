@@ -127,7 +127,7 @@ def test_timing_claim_prints_the_same_line_whatever_was_measured(lesson, capsys,
             "value='much' of claim 'a' is not a number; give one float",
         ),
         (
-            {"value": 1},
+            {"value": 1, "kind": "exact"},
             ValueError,
             "target='nothing' is not known; choose from at_least, at_most, between, equals",
         ),
