@@ -88,15 +88,18 @@ def _fitted_floor(u, target, loss: str, confidence: float) -> PowerLaw:
     best = None
     lowest = math.exp(target.min())
     for share in (0.02, 0.2, 0.5, 0.8, 0.95):
-        start = _fixed_floor(u, np.exp(target), share * lowest, "squares", 0.95)
+        start = _fixed_floor(u, np.exp(target), share * lowest, loss, 0.95)
         theta = np.array([math.log(start.a.estimate), start.b.estimate, math.log(share * lowest)])
-        theta, objective = _descend(u, target, theta, np.ones_like(u))
-        if best is None or objective < best[1]:
-            best = theta, objective
-    theta, weights = best[0], np.ones_like(u)
-    for _ in range(30 if loss == "huber" else 0):
-        weights = _huber_weights(target - _model(u, theta)[0])
-        theta, _ = _descend(u, target, theta, weights)
+        weights = np.ones_like(u)
+        for _ in range(20 if loss == "huber" else 1):
+            if loss == "huber":
+                weights = _huber_weights(target - _model(u, theta)[0])
+            theta = _descend(u, target, theta, weights)
+        residual = target - _model(u, theta)[0]
+        objective = float(np.abs(residual).sum() if loss == "huber" else (residual**2).sum())
+        if best is None or objective < best[0]:
+            best = objective, theta, weights
+    _, theta, weights = best
     value, jacobian = _model(u, theta)
     return _law(theta, jacobian, target - value, weights, None, confidence)
 
@@ -110,7 +113,8 @@ def _model(u, theta) -> tuple[np.ndarray, np.ndarray]:
     return value, np.stack([s, -u * s, np.exp(log_c - value)], axis=1)
 
 
-def _descend(u, target, theta, weights) -> tuple[np.ndarray, float]:
+def _descend(u, target, theta, weights) -> np.ndarray:
+    """Weighted least squares from `theta`, damped so that every step improves."""
     damping, root = 1e-3, np.sqrt(weights)
     value, jacobian = _model(u, theta)
     objective = float((weights * (target - value) ** 2).sum())
@@ -131,7 +135,7 @@ def _descend(u, target, theta, weights) -> tuple[np.ndarray, float]:
             damping *= 4
             if damping > 1e12:
                 break
-    return theta, objective
+    return theta
 
 
 def _law(theta, jacobian, residual, weights, floor: float | None, confidence: float) -> PowerLaw:

@@ -112,7 +112,8 @@ def test_grouped_queries_shrink_the_cache():
         (
             lambda: architecture("bert-bas"),
             "name='bert-bas' is not known; did you mean 'bert-base'? choose from "
-            "gpt-1, bert-base, bert-large, gpt-2, gpt-2-medium, gpt-2-large, gpt-2-xl, gpt-3, llama-2-7b, smollm2-135m",
+            "gpt-1, bert-base, bert-large, gpt-2, gpt-2-medium, gpt-2-large, gpt-2-xl, gpt-3, "
+            "llama-2-7b, smollm2-135m",
         ),
         (
             lambda: Architecture(layers=1, width=10, heads=4, vocabulary=5),
