@@ -14,6 +14,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from kit.train import LossNotFinite, Trainer, Update, accuracy, evaluate
 from kit.train import trainer as trainer_file
 
+own_checks = pytest.mark.skipif("config.getoption('--shapes')", reason="the type checker speaks first")
+
 
 def mlp(dropout=0.0, seed=0):
     torch.manual_seed(seed)
@@ -126,6 +128,7 @@ def test_frozen_normalization_stays_frozen_over_validation():
     assert torch.equal(model[0].running_mean, torch.zeros(6))
 
 
+@own_checks
 def test_at_most_eight_frames_lie_between_the_call_of_fit_and_forward():
     depth = []
 
@@ -333,6 +336,7 @@ MODEL = mlp()
 OPTIMIZER = torch.optim.SGD(MODEL.parameters(), lr=0.1)
 
 
+@own_checks
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
@@ -370,6 +374,7 @@ class Misspelt:
         pass
 
 
+@own_checks
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
@@ -424,6 +429,7 @@ def test_updates_that_are_wrong(options, kind, message):
 X, Y = torch.zeros(4, 6), torch.zeros(4, dtype=torch.long)
 
 
+@own_checks
 @pytest.mark.parametrize(
     ("data", "kind", "message"),
     [
