@@ -81,11 +81,11 @@ def stages(root: Path) -> list[Stage]:
     nbval += ("--nbval-cell-timeout=600", "-n", "2", "--dist", "loadscope", *notebooks)
     return [
         Stage("lint", lint, 120),
-        Stage("unit tests", (unit,), 1500),
+        Stage("unit tests", (unit,), 1200),
         Stage("build --check", ((python, "-m", "kit", "build", "--check"),), 180),
-        Stage("notebooks", (nbval,) if notebooks else (), 1500),
-        Stage("course rules", ((*pytest, "tests/notebooks"),), 1200),
-        Stage("browser", ((*pytest, "-s", "tests/browser"),), 1200),
+        Stage("notebooks", (nbval,) if notebooks else (), 1200),
+        Stage("course rules", ((*pytest, "tests/notebooks"),), 900),
+        Stage("browser", ((*pytest, "-s", "tests/browser"),), 900),
     ]
 
 

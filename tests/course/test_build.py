@@ -214,7 +214,8 @@ def test_two_writers_of_one_folder_are_told_so(tmp_path):
     with pool.locked(folder), pytest.raises(ValueError) as told, pool.locked(folder):
         pass
     assert str(told.value) == (
-        f"build/ is being written by process {os.getpid()}; wait until it ends, or give another folder with --out"
+        f"build/ is being written by process {os.getpid()}; "
+        "wait until it ends, or give another folder with --out"
     )
     (folder / ".lock").write_text("999999999")  # of a process that was killed
     with pool.locked(folder):
@@ -235,7 +236,8 @@ def test_interrupt_leaves_the_old_notebook_and_no_child(built_folder, tmp_path):
         "import pathlib; from kit.cli.report import errors; from kit.course import build\n"
         "with errors():\n"
         f"    build.build(['99'], folder=pathlib.Path({str(built_folder)!r}),"
-        f" scratch=pathlib.Path({str(tmp_path / 'scratch')!r}), on_event=lambda e: print(e.index, flush=True))"
+        f" scratch=pathlib.Path({str(tmp_path / 'scratch')!r}),"
+        " on_event=lambda e: print(e.index, flush=True))"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
