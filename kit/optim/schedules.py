@@ -72,7 +72,7 @@ def linear_warmup(steps: int, start: float = 0.0) -> Schedule:
     """
     check.integer("steps", steps, 1)
     check.probability("start", start)
-    return lambda step: start + (1 - start) * min(step / steps, 1)
+    return lambda step: start + (1 - start) * min(step / steps, 1.0)
 
 
 def cosine(total: int, floor: float = 0.0) -> Schedule:
@@ -93,7 +93,7 @@ def cosine(total: int, floor: float = 0.0) -> Schedule:
     """
     check.integer("total", total, 1)
     check.probability("floor", floor)
-    return lambda step: _cosine_between(1.0, floor, min(step / total, 1))
+    return lambda step: _cosine_between(1.0, floor, min(step / total, 1.0))
 
 
 def one_cycle(
@@ -125,7 +125,7 @@ def one_cycle(
     def factor(step: int) -> float:
         if step <= peak:
             return _cosine_between(start, 1.0, step / peak if peak else 1.0)
-        return _cosine_between(1.0, end, min((step - peak) / (last - peak), 1))
+        return _cosine_between(1.0, end, min((step - peak) / (last - peak), 1.0))
 
     return factor
 

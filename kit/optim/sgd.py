@@ -88,13 +88,17 @@ class SGD(RuleOptimizer):
         if not group["momentum"]:
             _sgd(params, [None] * len(params), group)
             return
+        buffers = [s.get("momentum_buffer") for s in states]
+        fresh = [i for i, v in enumerate(buffers) if v is None]
+        if not fresh:
+            _sgd(params, buffers, group)
+            return
         # The kernel takes either first steps only, or none.
-        started = [s.get("momentum_buffer") is not None for s in states]
-        for when in (False, True):
-            chosen = [i for i, yes in enumerate(started) if yes == when]
-            buffers = [states[i].get("momentum_buffer") for i in chosen]
-            _sgd([params[i] for i in chosen], buffers, group)
-            for i, v in zip(chosen, buffers, strict=True):
+        moving = [i for i, v in enumerate(buffers) if v is not None]
+        for chosen in (fresh, moving):
+            part = [buffers[i] for i in chosen]
+            _sgd([params[i] for i in chosen], part, group)
+            for i, v in zip(chosen, part, strict=True):
                 states[i]["momentum_buffer"] = v
 
 

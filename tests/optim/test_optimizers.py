@@ -103,7 +103,7 @@ def test_state_moves_from_torch_and_back(case):
     ours, theirs = pair(case)
     walk(*theirs, 7)
     params = copy.deepcopy(theirs[1])
-    follower = getattr(optim, name)(params, lr=99)
+    follower = getattr(optim, name)(params, lr=99.0)
     follower.load_state_dict(copy.deepcopy(theirs[0].state_dict()))  # a load does not copy
     for optimizer, values in ((follower, params), theirs):
         walk(optimizer, values, 7, start=7)
@@ -111,7 +111,7 @@ def test_state_moves_from_torch_and_back(case):
 
     walk(*ours, 7)
     params = copy.deepcopy(ours[1])
-    follower = getattr(torch.optim, name)(params, lr=99)
+    follower = getattr(torch.optim, name)(params, lr=99.0)
     follower.load_state_dict(copy.deepcopy(ours[0].state_dict()))
     for optimizer, values in ((follower, params), ours):
         walk(optimizer, values, 7, start=7)
