@@ -28,7 +28,7 @@ class History:
     Lesson: 05
     """
 
-    epochs: list[dict[str, float]] = field(default_factory=list)
+    epochs: list[dict[str, int | float]] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list, compare=False)
     stopped: str = field(default="", compare=False)
@@ -42,7 +42,7 @@ class History:
         """The names of the values recorded each epoch, in the order they appeared."""
         return list(dict.fromkeys(name for row in self.epochs for name in row))
 
-    def best(self, name: str, *, mode: str = "min") -> dict[str, float]:
+    def best(self, name: str, *, mode: str = "min") -> dict[str, int | float]:
         """The epoch where `name` was lowest (mode="min") or highest (mode="max").
 
         Raises: ValueError for an unknown name or mode, or where every value is NaN.
@@ -112,5 +112,5 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _number(value: object) -> float:
+def _number(value: object) -> int | float:
     return float(value) if isinstance(value, str) else value

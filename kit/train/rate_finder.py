@@ -4,7 +4,6 @@ find_learning_rate  RateScan
 """
 
 import copy
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -97,9 +96,19 @@ def _scan(model, loss, optimizer, batches, rates, smoothing: float = 0.9) -> Rat
         losses.append(smooth)
         value.backward()
         optimizer.step()
-    slopes = [after - before for before, after in itertools.pairwise(losses)]
-    steepest = min(range(len(slopes)), key=slopes.__getitem__) if slopes else 0
-    return RateScan(seen, losses, seen[steepest] if seen else math.nan)
+    return RateScan(seen, losses, _steepest(seen, losses) if seen else math.nan)
+
+
+def _steepest(rates: list[float], losses: list[float], reach: int = 3) -> float:
+    """The rate in the middle of the steepest fall over `2 reach` steps.
+
+    Single steps, and the first ten, whose average holds few batches, show the
+    difference between batches rather than learning.
+    """
+    last = len(losses) - 1
+    middles = range(min(10, last // 3), last + 1)
+    falls = {i: losses[min(i + reach, last)] - losses[max(i - reach, 0)] for i in middles}
+    return rates[min(falls, key=falls.get)]
 
 
 def _endless(batches: Iterable) -> Iterator:

@@ -32,7 +32,7 @@ class JSONLines:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._append({"started": time.strftime("%Y-%m-%dT%H:%M:%S"), "config": config})
 
-    def write(self, epoch: int, values: dict[str, float]) -> None:
+    def write(self, epoch: int, values: dict[str, int | float]) -> None:
         """Note one epoch's values."""
         self._append({"epoch": epoch, **values})
 
@@ -67,7 +67,7 @@ class TensorBoard:
         self._writer = self._open(self._folder)
         self._writer.add_text("config", json.dumps(config, default=str))
 
-    def write(self, epoch: int, values: dict[str, float]) -> None:
+    def write(self, epoch: int, values: dict[str, int | float]) -> None:
         """Note one epoch's values."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, epoch)
@@ -90,7 +90,7 @@ class Run:
     name: str
     started: str = ""
     config: dict[str, object] = field(default_factory=dict)
-    epochs: list[dict[str, float]] = field(default_factory=list)
+    epochs: list[dict[str, int | float]] = field(default_factory=list)
     finished: bool = False
     note: str = ""
 

@@ -1,6 +1,8 @@
-"""A small run with everything random in it, for tests that kill it: FOLDER END [EPOCHS]."""
+"""A small run with everything random in it, for tests that kill it: FOLDER END EPOCHS [UPDATE MOMENT]."""
 
+import os
 import random
+import signal
 import sys
 
 import numpy as np
@@ -53,15 +55,34 @@ def build(folder, callbacks=(), generator=True):
     return trainer, loader, validation
 
 
-class Tell:
-    """Says on stdout how far the run is, so that a test can kill it there."""
+class Kill:
+    """Kills the process without warning at an update, at one moment of it.
+
+    moment: "step" before the checkpoint is written, "sync" when its bytes are
+    written but not yet on the disk, "rename" between the two renames.
+    """
+
+    def __init__(self, at, moment):
+        self.at, self.moment = at, moment
 
     def on_step_end(self, trainer):
-        print(trainer.total_steps, flush=True)
+        if trainer.total_steps == self.at:
+            if self.moment == "step":
+                self.kill()
+            elif self.moment == "sync":
+                os.fsync = self.kill
+            else:
+                replace = os.replace
+                os.replace = lambda a, b: replace(a, b) if "previous" in str(b) else self.kill()
+
+    @staticmethod
+    def kill(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    trainer, loader, validation = build(sys.argv[1], [Tell()])
-    history = trainer.fit(loader, epochs=int(sys.argv[3]), validation=validation, resume=True)
-    torch.save({"weights": trainer.model.state_dict(), "history": history.to_json()}, sys.argv[2])
+    folder, end, epochs, *kill = sys.argv[1:]
+    trainer, loader, validation = build(folder, [Kill(int(kill[0]), kill[1])] if kill else [])
+    history = trainer.fit(loader, epochs=int(epochs), validation=validation, resume=True)
+    torch.save({"weights": trainer.model.state_dict(), "history": history.to_json()}, end)

@@ -20,6 +20,9 @@ sys.path.insert(0, str(RUN.parent))
 from resumable_run import build  # noqa: E402
 
 EPOCHS = 4
+checker_draws = pytest.mark.skipif(
+    "config.getoption('--shapes')", reason="the type checker draws random numbers"
+)
 
 
 def data(nan_at=None):
@@ -37,20 +40,14 @@ def small(folder, model=None, optimizer=torch.optim.SGD, **options):
     return Trainer(model, nn.MSELoss(), optimizer(model.parameters(), lr=0.1), callbacks=[saver])
 
 
-def run(folder, *, kill_at=None):
-    """Start the run in its own process; kill it after `kill_at` steps of this process, or let it end."""
+def run(folder, *kill):
+    """Run in a process of its own, to the end or to the update and moment where it kills itself."""
     end = folder / "end.pt"
-    with subprocess.Popen(
-        [sys.executable, str(RUN), str(folder), str(end), str(EPOCHS)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    ) as process:
-        for count, _ in enumerate(process.stdout, 1):
-            if count == kill_at:
-                os.kill(process.pid, signal.SIGKILL)
-                break
-        process.stdout.read()
+    command = [sys.executable, str(RUN), str(folder), str(end), str(EPOCHS), *map(str, kill)]
+    process = subprocess.run(
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
+    assert process.returncode == (-signal.SIGKILL if kill else 0), process.stderr
     return torch.load(end, weights_only=True) if end.exists() else None
 
 
@@ -58,16 +55,18 @@ def test_a_run_killed_at_random_steps_ends_with_the_same_bits(tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
     whole = run(tmp_path / "whole")
-    draw = random.Random(7)
-    for _ in range(3):  # 6 updates an epoch, 24 in all
-        assert run(tmp_path / "cut", kill_at=draw.randint(2, 7)) is None
+    updates = sorted(random.Random().sample(range(2, 25), 3))  # 6 updates an epoch, 24 in all
+    for update, moment in zip(updates, random.Random().sample(["step", "sync", "rename"], 3)):
+        assert run(tmp_path / "cut", update, moment) is None
     cut = run(tmp_path / "cut")
     for key, value in whole["weights"].items():
-        assert torch.equal(cut["weights"][key], value), key
-    assert History.from_json(cut["history"]) == History.from_json(whole["history"])
-    assert len(History.from_json(cut["history"]).steps) == 24
+        assert torch.equal(cut["weights"][key], value), (key, updates)
+    history = History.from_json(cut["history"])
+    assert history == History.from_json(whole["history"]), updates
+    assert len(history.steps) == 24
 
 
+@checker_draws
 @pytest.mark.parametrize("generator", [True, False])
 @pytest.mark.parametrize("cut_at", [1, 3, 6, 9])
 def test_resume_inside_an_epoch_and_at_its_ends(tmp_path, cut_at, generator):

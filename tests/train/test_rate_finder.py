@@ -1,0 +1,76 @@
+"""The learning-rate finder: finds the working range, gives everything back as it was."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from kit.train import Trainer, find_learning_rate
+
+
+def problem():
+    torch.manual_seed(0)
+    x = torch.randn(64, 4)
+    y = x @ torch.tensor([[1.0], [-2.0], [0.5], [3.0]])
+    model = nn.Linear(4, 1)
+    return (
+        model,
+        torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.9),
+        [(x[:32], y[:32]), (x[32:], y[32:])],
+    )
+
+
+def test_the_suggestion_trains_and_a_rate_past_the_scan_does_not():
+    model, optimizer, batches = problem()
+    scan = find_learning_rate(model, nn.MSELoss(), optimizer, batches, low=1e-5, high=10.0, steps=80)
+    assert 1e-3 < scan.suggestion < 1.0
+    assert len(scan.rates) == len(scan.losses) < 80  # it ended where the loss exploded
+    optimizer.param_groups[0]["lr"] = scan.suggestion
+    history = Trainer(model, nn.MSELoss(), optimizer).fit(batches, epochs=40)
+    assert history["loss"][-1] < 0.05 * history["loss"][0]
+
+
+def test_rates_grow_by_one_factor_between_the_limits():
+    model, optimizer, batches = problem()
+    scan = find_learning_rate(model, nn.MSELoss(), optimizer, batches, low=1e-6, high=1e-4, steps=11)
+    assert (scan.rates[0], scan.rates[-1]) == (pytest.approx(1e-6), pytest.approx(1e-4))
+    factors = [b / a for a, b in zip(scan.rates, scan.rates[1:])]
+    assert factors == pytest.approx([10**0.2] * 10)
+
+
+def test_model_optimizer_and_modes_are_given_back():
+    model, optimizer, batches = problem()
+    Trainer(model, nn.MSELoss(), optimizer).fit(batches, epochs=1)  # the optimizer has a state now
+    before = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
+    find_learning_rate(model, nn.MSELoss(), optimizer, batches)
+    for a, b in zip(before[0].values(), model.state_dict().values()):
+        assert torch.equal(a, b)
+    assert before[1]["param_groups"] == optimizer.state_dict()["param_groups"]
+    for key, state in before[1]["state"].items():
+        assert torch.equal(state["momentum_buffer"], optimizer.state_dict()["state"][key]["momentum_buffer"])
+    assert not model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"low": 0.0}, "low=0.0 is out of range; give a float > 0"),
+        ({"low": 0.1, "high": 0.01}, "high=0.01 is out of range; give a float > 0.1"),
+        ({"steps": 3}, "steps=3 is out of range; give an int >= 10"),
+        (
+            {"batches": []},
+            "batches is empty or can be read only once; give a loader or a list of batches",
+        ),
+        (
+            {"batches": [(torch.full((2, 4), float("nan")), torch.zeros(2, 1))]},
+            "loss is not finite or explodes at low=1e-06; lower it, or check the data and the loss",
+        ),
+    ],
+)
+def test_wrong_input(options, message):
+    model, optimizer, batches = problem()
+    with pytest.raises(ValueError) as error:
+        find_learning_rate(model, nn.MSELoss(), optimizer, **{"batches": batches, **options})
+    assert str(error.value) == message
