@@ -1,0 +1,46 @@
+"""Data: what there is, where it comes from, and how it reaches a model.
+
+    load  get  available  path  verify  entries  card  DataError
+    Table  Standardizer  Texts
+    random_split  stratified_split  group_split  time_split  k_fold  Split
+    Batches
+    read_gguf  GGUF  TensorInfo
+
+`load` uses no network; what must be downloaded is fetched once by
+`kit data get NAME` (or `get(NAME)`), verified, and kept in the user's cache.
+"""
+
+from kit.data.batches import Batches
+from kit.data.fetch import get
+from kit.data.gguf import GGUF, TensorInfo, read_gguf
+from kit.data.loading import load
+from kit.data.registry import Card, DataError, Entry, available, card, entries, path, verify
+from kit.data.splits import Split, group_split, k_fold, random_split, stratified_split, time_split
+from kit.data.tables import Standardizer, Table
+from kit.data.text import Texts
+
+__all__ = [
+    "GGUF",
+    "Batches",
+    "Card",
+    "DataError",
+    "Entry",
+    "Split",
+    "Standardizer",
+    "Table",
+    "TensorInfo",
+    "Texts",
+    "available",
+    "card",
+    "entries",
+    "get",
+    "group_split",
+    "k_fold",
+    "load",
+    "path",
+    "random_split",
+    "read_gguf",
+    "stratified_split",
+    "time_split",
+    "verify",
+]
