@@ -93,7 +93,11 @@ def _number(e: Erratum, evidence) -> str:
         raise ErratumError(f"erratum {e.id}: computed {computed:.6g}, the registry says {e.value:g} is right")
     if abs(computed - e.printed) <= room:
         raise ErratumError(f"erratum {e.id}: computed {computed:.6g}, which is what the article prints")
-    return f"computed {e.value:,g}, the article prints {e.printed:,g}"
+    return f"computed {_plain(e.value)}, the article prints {_plain(e.printed)}"
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.0f}" if number == round(number) else f"{number:,g}"
 
 
 def _runs(e: Erratum, evidence: Callable) -> str:

@@ -48,7 +48,7 @@ def neuron(w1: float, w2: float, b: float, with_bias: bool = True, gate: str = "
     p = np.where(target == 1, _sigmoid(z), _sigmoid(-z))  # probability of the right answer
     loss = -np.log(np.maximum(p, 1e-12))
     figure, (left, right) = axes(2, width=8.4, height=3.6)
-    _plane(left, w1, w2, bias, target, z)
+    _plane(left, w1, w2, bias, target, p)
     _prices(right, p, loss, target)
     right_ones = int((p > 0.5).sum())
     left.set_title(f"{gate}: {right_ones} of 4 right")
@@ -61,7 +61,7 @@ def neuron(w1: float, w2: float, b: float, with_bias: bool = True, gate: str = "
     return figure, alt
 
 
-def _plane(ax, w1, w2, bias, target, z) -> None:
+def _plane(ax, w1, w2, bias, target, p) -> None:
     side = np.linspace(-0.5, 1.5, 60)
     grid = _sigmoid(w1 * side[None, :] + w2 * side[:, None] + bias)
     ax.imshow(
@@ -76,10 +76,9 @@ def _plane(ax, w1, w2, bias, target, z) -> None:
     )
     if grid.min() < 0.5 < grid.max():
         ax.contour(side, side, grid, levels=[0.5], colors=[COLOURS[7]])
-    for (x1, x2), t, zi in zip(CORNERS, target, z, strict=True):
-        good = (zi > 0) == (t == 1)
-        ax.plot(x1, x2, _MARKS[int(t)], markersize=12, color=COLOURS[2] if good else COLOURS[1])
-    ax.set(xlabel="input x1", ylabel="input x2")
+    for (x1, x2), t, pi in zip(CORNERS, target, p, strict=True):
+        ax.plot(x1, x2, _MARKS[int(t)], markersize=12, color=COLOURS[2] if pi > 0.5 else COLOURS[1])
+    ax.set(xlabel="input x1", ylabel="input x2", xticks=(0, 1), yticks=(0, 1))
 
 
 def _prices(ax, p, loss, target) -> None:

@@ -78,6 +78,11 @@ def test_pick_follows_the_profile():
     assert kit.course.start("03", profile="gpu").pick(quick=1, laptop=2) == 2
 
 
+def test_two_runs_share_no_seed():
+    first, second = (kit.course.start("03", seed=s).seeds(5) for s in (0, 1))
+    assert len(set(first + second)) == 10 and first == [0, 1, 2, 3, 4]
+
+
 def test_generators_are_fresh_and_differ_by_offset(lesson):
     first = torch.rand(3, generator=lesson.generator())
     assert torch.equal(first, torch.rand(3, generator=lesson.generator()))
