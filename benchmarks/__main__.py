@@ -1,0 +1,29 @@
+"""Run the benchmarks named on the command line, or all of them."""
+
+import argparse
+import importlib
+
+from benchmarks.harness import Session
+
+ENTRIES = ("imports", "optimizers", "trainer")
+
+
+def main() -> None:
+    """Parse the command line, measure, print the tables, append the results to build/."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "entries", nargs="*", metavar="|".join(ENTRIES), help="what to measure (default: all)"
+    )
+    parser.add_argument("--pairs", type=int, default=15, help="interleaved pairs per comparison")
+    parser.add_argument("--threads", type=int, default=1, help="PyTorch's threads")
+    arguments = parser.parse_args()
+    unknown = set(arguments.entries) - set(ENTRIES)
+    if unknown:
+        parser.error(f"entries={sorted(unknown)} are not known; choose from {', '.join(ENTRIES)}")
+    for entry in arguments.entries or ENTRIES:
+        with Session(entry, pairs=arguments.pairs, threads=arguments.threads) as session:
+            importlib.import_module(f"benchmarks.{entry}").measure(session)
+
+
+if __name__ == "__main__":
+    main()
