@@ -80,7 +80,7 @@ class Value:
         slope = -self.data / other.data**2
         return _broadcast("/", self.data / other.data, (self, 1 / other.data), (other, slope))
 
-    def __pow__(self, exponent: float) -> "Value":
+    def __pow__(self, exponent: float | int) -> "Value":
         check.number("exponent", exponent)
         # x^0 is flat everywhere, also at 0 where 0 · 0^-1 would be NaN.
         slope = exponent * self.data ** (exponent - 1) if exponent else np.zeros_like(self.data)
@@ -290,23 +290,25 @@ def gradcheck(
     return worst
 
 
-def _node(op: str, data: Array, *edges: Edge) -> Value:
+def _node(op: str, data: Array | np.float64, *edges: Edge) -> Value:
     value = Value(data)
     value.op, value.edges = op, edges
     return value
 
 
-def _broadcast(op: str, data: Array, *parents: tuple[Value, Array | float]) -> Value:
+def _broadcast(
+    op: str, data: Array | np.float64, *parents: tuple[Value, Array | np.float64 | float]
+) -> Value:
     """A node of an entry-by-entry operation, from (parent, local derivative) pairs."""
 
-    def edge(parent: Value, local: Array | float) -> Edge:
+    def edge(parent: Value, local: Array | np.float64 | float) -> Edge:
         spread = np.broadcast_to(np.asarray(local, dtype=np.float64), data.shape)
         return Edge(parent, lambda g: _unbroadcast(g * spread, parent.shape), "g · local", spread)
 
     return _node(op, data, *(edge(*pair) for pair in parents))
 
 
-def _unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
+def _unbroadcast(g: Array | np.float64, shape: tuple[int, ...]) -> Array | np.float64:
     """Sum `g` over the axes along which an array of `shape` was repeated."""
     g = g.sum(axis=tuple(range(g.ndim - len(shape))))
     repeated = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
