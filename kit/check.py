@@ -24,7 +24,7 @@ def show(value, limit: int = 60) -> str:
 
 def one_of(name: str, value, allowed) -> None:
     """Raise ValueError unless `value` is one of `allowed`; suggest the nearest name."""
-    allowed = list(allowed)
+    allowed = tuple(allowed)
     if value in allowed:
         return
     near = difflib.get_close_matches(str(value), [str(a) for a in allowed], n=1)
@@ -48,7 +48,6 @@ def integer(name: str, value, low: int | None = None, high: int | None = None) -
 
 def number(name: str, value, low=None, high=None, *, above=None, below=None) -> None:
     """Raise unless `value` is a finite real number with low <= value <= high, above < value < below."""
-    span = _span(low, high, above, below)
     try:
         real = float(value) if not isinstance(value, (bool, str)) else None
     except OverflowError:  # an int beyond the largest float
@@ -56,6 +55,7 @@ def number(name: str, value, low=None, high=None, *, above=None, below=None) -> 
     except (TypeError, ValueError, RuntimeError):
         real = None
     if real is None:
+        span = _span(low, high, above, below)
         raise TypeError(f"{name}={show(value)} is not a number; give a float{span}")
     bad = (
         not math.isfinite(real)
@@ -65,6 +65,7 @@ def number(name: str, value, low=None, high=None, *, above=None, below=None) -> 
         or (below is not None and real >= below)
     )
     if bad:
+        span = _span(low, high, above, below)
         raise ValueError(f"{name}={show(value)} is out of range; give a float{span or ' that is finite'}")
 
 

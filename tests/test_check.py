@@ -26,6 +26,9 @@ def test_unknown_names_get_a_suggestion():
     assert message(lambda: check.one_of("optimizer", "adma", ["sgd", "adam"])) == (
         "optimizer='adma' is not known; did you mean 'adam'? choose from sgd, adam"
     )
+    assert message(lambda: check.one_of("optimizer", ["adam"], {"adam": 1})) == (
+        "optimizer=['adam'] is not known; did you mean 'adam'? choose from adam"
+    )
     assert message(lambda: check.one_of("optimizer", 7, ["sgd", "adam"])) == (
         "optimizer=7 is not known; choose from sgd, adam"
     )
