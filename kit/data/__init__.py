@@ -1,6 +1,7 @@
 """Data: what there is, where it comes from, and how it reaches a model.
 
     load  get  available  path  verify  entries  card  DataError
+    Entry  Status  Card
     Table  Standardizer  Texts
     random_split  stratified_split  group_split  time_split  k_fold  Split
     Batches
@@ -14,7 +15,7 @@ from kit.data.batches import Batches
 from kit.data.fetch import get
 from kit.data.gguf import GGUF, TensorInfo, read_gguf
 from kit.data.loading import load
-from kit.data.registry import Card, DataError, Entry, available, card, entries, path, verify
+from kit.data.registry import Card, DataError, Entry, Status, available, card, entries, path, verify
 from kit.data.splits import Split, group_split, k_fold, random_split, stratified_split, time_split
 from kit.data.tables import Standardizer, Table
 from kit.data.text import Texts
@@ -27,6 +28,7 @@ __all__ = [
     "Entry",
     "Split",
     "Standardizer",
+    "Status",
     "Table",
     "TensorInfo",
     "Texts",

@@ -91,7 +91,7 @@ class Batches:
         return {"generator": self._start.clone(), "done": self._done, "epoch": self.epoch}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from `state`: the next `iter()` gives the batches that were still to come.
+        """Go on from `state`: next come the batches that were still to come.
 
         Raises: ValueError for a state of another length of epoch, KeyError for a missing part.
         """

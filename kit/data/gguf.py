@@ -132,18 +132,22 @@ class _Cursor:
         self.path, self.data, self.place = path, data, 0
 
     def fail(self, what: str) -> ValueError:
+        """The error that says where and what."""
         return ValueError(f"file={self.path.name} is damaged at byte {self.place}, {what}; {_CURE}")
 
     def take(self, length: int) -> bytes:
+        """The next `length` bytes."""
         if length > len(self.data) - self.place:
             raise self.fail(f"{length} bytes are announced and {len(self.data) - self.place} are left")
         self.place += length
         return self.data[self.place - length : self.place]
 
     def scalar(self, code: str):
+        """One number by its struct code, little-endian."""
         return struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))[0]
 
     def text(self) -> str:
+        """A length and that many bytes of UTF-8."""
         raw = self.take(self.scalar("Q"))
         try:
             return raw.decode("utf-8")
@@ -151,6 +155,7 @@ class _Cursor:
             raise self.fail("a text is not UTF-8") from error
 
     def value(self, kind: int, depth: int = 0):
+        """One metadata value of type `kind`."""
         if kind in _SCALARS:
             return self.scalar(_SCALARS[kind])
         if kind == _STRING:
@@ -171,6 +176,7 @@ class _Cursor:
             raise self.fail(f"{count} {what} are announced, more than the file can hold")
 
     def read(self) -> GGUF:
+        """The whole header, from the first byte."""
         magic = self.take(4) if len(self.data) >= 4 else bytes(self.data)
         if magic != b"GGUF":
             raise ValueError(f"file={self.path.name} starts with {magic!r}, not b'GGUF'; give a .gguf file")
@@ -194,6 +200,7 @@ class _Cursor:
         return GGUF(self.path, version, metadata, tuple(self.located(start, *item) for item in listing))
 
     def listed(self) -> tuple:
+        """One entry of the tensor listing: name, shape, type number, offset."""
         name = self.text()
         rank = self.scalar("I")
         if rank > 8:

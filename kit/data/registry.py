@@ -21,7 +21,7 @@ WAYS = ("dependency", "bundled", "fetched")
 
 
 class DataError(RuntimeError):
-    """A data set is missing, damaged, or cannot be fetched; the message says the cure."""
+    """Data are missing, damaged or out of reach; the message says the cure."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,21 @@ class Status:
 
 
 def entries() -> tuple[Entry, ...]:
-    """All entries of the registry, in its order. Lesson: 00."""
+    """All entries of the registry, in its order.
+
+    Raises: DataError without a registry. Lesson: 00.
+    """
     registry = paths.datasets() / "registry.toml"
+    if not registry.is_file():
+        raise DataError(f"{registry} is missing; restore it from the repository, or install kit again")
     return _read_registry(registry, registry.stat().st_mtime_ns)
 
 
 def entry(name: str) -> Entry:
-    """The entry `name`. Raises: ValueError for an unknown name, with the nearest one."""
+    """The entry `name`.
+
+    Raises: ValueError for an unknown name, with the nearest one. Lesson: 00.
+    """
     known = {e.name: e for e in entries()}
     check.one_of("name", name, known)
     return known[name]
@@ -120,7 +128,7 @@ def card(name: str) -> Card:
 def read_card(file: Path) -> Card:
     """Read a card: TOML between two lines `+++`, then Markdown.
 
-    Raises: ValueError for a file without that frame or without the three licences.
+    Raises: ValueError for a file without that frame or without the three licences. Lesson: 11.
     """
     parts = file.read_text(encoding="utf-8").split("+++\n", 2)
     if len(parts) != 3 or parts[0].strip():
@@ -139,7 +147,7 @@ def path(name: str, file: str | None = None) -> Path:
     """The verified file of `name`; `file` chooses one where there are several.
 
     The hash is computed once per process and again whenever the file has changed.
-    Raises: DataError when it is missing or damaged, ValueError for an unknown name or file.
+    Raises: DataError when it is missing or damaged, ValueError for an unknown name or file. Lesson: 01.
     """
     e = entry(name)
     if e.way == "dependency":
@@ -161,7 +169,10 @@ def path(name: str, file: str | None = None) -> Path:
 
 
 def available(name: str) -> bool:
-    """Whether `load(name)` will find its files undamaged, without any download."""
+    """Whether `load(name)` will find undamaged files, without a download.
+
+    Raises: ValueError for an unknown name. Lesson: 00.
+    """
     e = entry(name)
     if e.way == "dependency":
         return importlib.util.find_spec(e.options["module"].split(".")[0]) is not None
@@ -171,7 +182,7 @@ def available(name: str) -> bool:
 def verify(name: str | None = None) -> list[Status]:
     """Check every file of `name`, or of all entries, against its sha256.
 
-    Entries that ship with a dependency have no file of ours and are left out.
+    Entries that ship with a dependency have no file of ours and are left out. Lesson: 00.
     """
     chosen = entries() if name is None else (entry(name),)
     return [status(e, f) for e in chosen for f in e.files]

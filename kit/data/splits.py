@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 
 from kit import check
+from kit.shapes import Int, Tensor
 
 
 class Split(NamedTuple):
@@ -20,9 +21,9 @@ class Split(NamedTuple):
     Shapes: int64 vectors whose lengths sum to N. Lesson: 05.
     """
 
-    train: torch.Tensor
-    validation: torch.Tensor
-    test: torch.Tensor
+    train: Int[Tensor, " train"]
+    validation: Int[Tensor, " validation"]
+    test: Int[Tensor, " test"]
 
 
 def random_split(n: int, *, validation: float | int = 0.15, test: float | int = 0.15, seed: int = 0) -> Split:

@@ -10,6 +10,7 @@ import torch
 
 from kit import check
 from kit.data.registry import Card, Entry
+from kit.shapes import Float, Shaped, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +23,8 @@ class Table:
     """
 
     name: str
-    x: torch.Tensor
-    y: torch.Tensor
+    x: Float[Tensor, "N D"]
+    y: Shaped[Tensor, " N"]
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
     card: Card
@@ -45,11 +46,11 @@ class Standardizer:
     Shapes: mean and scale (D,). Lesson: 05.
     """
 
-    mean: torch.Tensor
-    scale: torch.Tensor
+    mean: Float[Tensor, " D"]
+    scale: Float[Tensor, " D"]
 
     @classmethod
-    def fit(cls, x: torch.Tensor) -> "Standardizer":
+    def fit(cls, x: Tensor) -> "Standardizer":
         """Mean and population standard deviation of x (N, D); 1 for a constant column.
 
         Raises: TypeError unless floating, ValueError for another rank, NaN or no sample.
@@ -61,19 +62,19 @@ class Standardizer:
         constant = scale <= 10 * torch.finfo(x.dtype).eps * x.double().mean(dim=0).abs()
         return cls(x.double().mean(dim=0).to(x.dtype), torch.where(constant, 1, scale).to(x.dtype))
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: Tensor) -> Float[Tensor, "N D"]:
         """Standardize x (N, D). Raises: ValueError for another number of columns."""
         check.tensor("x", x, ndim=2, last=len(self.mean), kind="float")
         return (x - self.mean) / self.scale
 
-    def inverse(self, z: torch.Tensor) -> torch.Tensor:
+    def inverse(self, z: Tensor) -> Float[Tensor, "N D"]:
         """Undo the standardizing of z (N, D)."""
         check.tensor("z", z, ndim=2, last=len(self.mean), kind="float")
         return z * self.scale + self.mean
 
 
 def read_table(entry: Entry, card: Card, *, dtype: torch.dtype = torch.float32) -> Table:
-    """A table that ships with scikit-learn, as tensors of `dtype`."""
+    """A table that ships with scikit-learn, as tensors of `dtype`. Lesson: 02."""
     module = importlib.import_module(entry.options["module"])
     bunch = getattr(module, entry.options["function"])()
     classes = tuple(str(name) for name in getattr(bunch, "target_names", ()))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from kit.data.registry import Card, Entry, path
+from kit.shapes import Bool, Int, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +22,10 @@ class Texts:
 
     name: str
     texts: tuple[str, ...]
-    labels: torch.Tensor
+    labels: Int[Tensor, " N"]
     class_names: tuple[str, ...]
-    duplicate: torch.Tensor
-    conflicting: torch.Tensor
+    duplicate: Bool[Tensor, " N"]
+    conflicting: Bool[Tensor, " N"]
     card: Card
 
     def __len__(self) -> int:
@@ -37,7 +38,7 @@ class Texts:
         return f"Texts({self.name!r}: {len(self)} texts, {repeats} of them repeats, {classes} classes)"
 
     def without_duplicates(self) -> "Texts":
-        """Each text once; texts that stand in two classes are left out, their class is unknown."""
+        """Each text once, and no text of two classes: its class is unknown."""
         kept = (~self.duplicate & ~self.conflicting).nonzero().squeeze(1)
         texts = tuple(self.texts[i] for i in kept.tolist())
         none = torch.zeros(len(kept), dtype=torch.bool)
@@ -45,7 +46,7 @@ class Texts:
 
 
 def read_texts(entry: Entry, card: Card) -> Texts:
-    """One text per line, one file per class; empty lines are no texts."""
+    """One text per line, one file per class; empty lines are no texts. Lesson: 11."""
     texts: list[str] = []
     labels: list[int] = []
     for label, file in enumerate(entry.files):

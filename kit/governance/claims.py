@@ -86,7 +86,7 @@ class Claim:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The parts of `PARTS` that are not stated; our measurement brings n and interval."""
+        """The parts not stated; a measurement brings n and interval."""
         brought = ("n", "interval") if self.measurement else ()
         return tuple(p for p in PARTS if getattr(self, p) in ("", None) and p not in brought)
 

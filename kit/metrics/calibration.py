@@ -45,7 +45,7 @@ def brier_score_loss(y_true, y_proba, *, pos_label=None, labels=None) -> float:
 
     Shapes: y_true (N,); y_proba (N,) for `pos_label` (default: the larger label, 1 where
     the labels are 0 and 1), or (N, C). Raises: ValueError for values outside [0, 1].
-    Source: Brier (1950), eq. 2. Lesson: 15.
+    Source: Brier (1950). Lesson: 15.
     """
     y_true = inputs.vector("y_true", y_true)
     array = inputs.to_numpy(y_proba)

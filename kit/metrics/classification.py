@@ -49,7 +49,9 @@ def confusion_matrix(y_true, y_pred, *, labels=None, normalize: str | None = Non
 
 
 def accuracy_score(y_true, y_pred, *, normalize: bool = True) -> float:
-    """Share of samples whose predicted label is the true one (a count if not `normalize`).
+    """Share of samples whose predicted label is the true one.
+
+    `normalize=False` gives their number instead.
 
     Shapes: y_true (N,), y_pred (N,) -> float in [0, 1]. Raises: ValueError for
     unequal lengths or empty input. Lesson: 02.

@@ -1,5 +1,7 @@
 """The border of the metrics: lists, arrays and tensors become checked NumPy arrays.
 
+For the other files of this room; what they raise is what the metrics raise. Lesson: 02.
+
 vector  matrix  label_pair  binary_truth  scored_pair  probabilities  known  class_scores
 """
 
@@ -46,7 +48,7 @@ def matrix(name: str, value) -> np.ndarray:
 
 
 def label_pair(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
-    """Two label vectors of equal length and of the same kind (both text or both numbers)."""
+    """Two label vectors of equal length, both of text or both of numbers."""
     y_true, y_pred = vector("y_true", y_true), vector("y_pred", y_pred)
     check.same_length(y_true=y_true, y_pred=y_pred)
     if (y_true.dtype.kind in "UO") != (y_pred.dtype.kind in "UO"):

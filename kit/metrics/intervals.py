@@ -58,10 +58,10 @@ def wilson_interval(successes: int, n: int, *, confidence: float | int = 0.95) -
 
 
 def clopper_pearson_interval(successes: int, n: int, *, confidence: float | int = 0.95) -> Interval:
-    """Clopper and Pearson's "exact" interval of a share: covers at least `confidence`.
+    """Clopper and Pearson's "exact" interval of a share.
 
-    The ends are the quantiles alpha/2 of Beta(k, n-k+1) and 1-alpha/2 of
-    Beta(k+1, n-k). Wider than Wilson's; use it where too low coverage is worse.
+    It covers the truth at least as often as `confidence` says. The ends are the quantiles
+    alpha/2 of Beta(k, n-k+1) and 1-alpha/2 of Beta(k+1, n-k). Wider than Wilson's; use it where too low coverage is worse.
 
     Raises: as `wilson_interval`. Source: Clopper & Pearson (1934). Lesson: 02.
     """
@@ -166,7 +166,7 @@ def t_quantile(probability: float, df: int) -> float:
 
 
 def beta_quantile(probability: float, a: float | int, b: float | int) -> float:
-    """Quantile of the Beta(a, b) distribution by bisection, without SciPy. Lesson: 02."""
+    """Quantile of Beta(a, b) by bisection, without SciPy. Lesson: 02."""
     low, high = 0.0, 1.0
     for _ in range(1100):  # enough halvings for the smallest floats
         middle = (low + high) / 2

@@ -112,7 +112,7 @@ class Architecture:
 
         2 x layers x kv_heads x head_width x context x batch values. Units: bytes.
         Raises: ValueError for sizes below 1 or an unknown precision.
-        Source: Pope et al. (2022), section 2.1; Ainslie et al. (2023). Lesson: 08.
+        Source: Pope et al. (2022); Ainslie et al. (2023). Lesson: 08.
         """
         check.integer("context", context, 1)
         check.integer("batch", batch, 1)

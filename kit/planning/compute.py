@@ -62,11 +62,12 @@ def gpu_days(flops: Number, *, flops_per_second: Number, utilization: Number = 0
 
 
 def energy_kwh(days: Number, *, watts: Number, overhead: Number = 1.1) -> float:
-    """Electric energy of `days` device-days at `watts`, times the data centre's overhead.
+    """Electric energy of `days` device-days at `watts`.
 
-    `overhead` is the power usage effectiveness (PUE): 1.1 is very good, 1.5 common.
+    `overhead` multiplies it, the data centre's power usage effectiveness (PUE): 1.1 is
+    very good, 1.5 common.
     Units: kWh. Raises: ValueError outside the ranges (overhead >= 1).
-    Source: Patterson et al. (2021), eq. 1. Lesson: 01.
+    Source: Patterson et al. (2021), formula for KWh. Lesson: 01.
     """
     check.number("days", days, 0)
     check.number("watts", watts, 0)
@@ -77,7 +78,7 @@ def energy_kwh(days: Number, *, watts: Number, overhead: Number = 1.1) -> float:
 def emissions_kg(energy: Number, *, grams_per_kwh: Number) -> float:
     """Kilograms of CO2-equivalent of `energy` kWh at the grid's `grams_per_kwh`.
 
-    Raises: ValueError for negatives. Source: Patterson et al. (2021), eq. 2. Lesson: 01.
+    Raises: ValueError for negatives. Source: Patterson et al. (2021), formula for tCO2e. Lesson: 01.
     """
     check.number("energy", energy, 0)
     check.number("grams_per_kwh", grams_per_kwh, 0)
@@ -85,7 +86,9 @@ def emissions_kg(energy: Number, *, grams_per_kwh: Number) -> float:
 
 
 def cost(days: Number, *, price_per_hour: Number) -> float:
-    """Money for `days` device-days at a price per device-hour, in the price's currency.
+    """Money for `days` device-days at a price per device and hour.
+
+    Units: the currency of the price.
 
     Raises: ValueError for negatives. Lesson: 01.
     """

@@ -48,7 +48,7 @@ def fit_power_law(x, y, *, floor: float | int | None = 0, loss: str = "squares",
 
     Shapes: x (N,), y (N,) -> PowerLaw; N >= 3, or 4 with a fitted floor.
     Raises: ValueError for too few, equal, non-positive values or y below a fixed floor.
-    Source: Kaplan et al. (2020), eq. 1.1; Hoffmann et al. (2022), eq. 3 and appendix D.2. Lesson: 01.
+    Source: Kaplan et al. (2020), eq. 1.1; Hoffmann et al. (2022), eq. 2 and 3. Lesson: 01.
     """
     u, y = _positive("x", x), _positive("y", y)
     check.same_length(x=u, y=y)

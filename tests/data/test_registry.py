@@ -131,6 +131,14 @@ def test_a_card_without_licences_is_refused(tmp_path):
         registry.read_card(file)
 
 
+def test_a_missing_registry_is_named(index):
+    with pytest.raises(data.DataError) as error:
+        data.load("digits")
+    assert str(error.value) == (
+        f"{index.datasets / 'registry.toml'} is missing; restore it from the repository, or install kit again"
+    )
+
+
 def test_columns_need_the_hash_of_what_is_left(index):
     index.write(
         '[p]\ntitle="p"\nway="fetched"\nreader="texts"\n'
