@@ -42,7 +42,7 @@ def stratified_split(y, *, validation: float | int = 0.15, test: float | int = 0
     """Split so that each part has the classes in (nearly) the same shares.
 
     Within a class the parts are cut by rounding down, and what is left over goes to the
-    largest fractions, so the totals are exact and no class is off by more than one.
+    largest fractions, so the totals are exact and no class is off by two samples.
 
     Shapes: y (N,), class labels. Raises: ValueError where a class is too small to be in each part.
     Source: Kohavi (1995). Lesson: 05.
@@ -52,7 +52,7 @@ def stratified_split(y, *, validation: float | int = 0.15, test: float | int = 0
     generator = torch.Generator().manual_seed(seed)
     test_size = _allocate(count, total[2])
     validation_size = _allocate(count - test_size, total[1])
-    parts: list[list[torch.Tensor]] = [[], [], []]
+    parts: list[list[Tensor]] = [[], [], []]
     for i, name in enumerate(classes):
         sizes = [
             int(count[i] - test_size[i] - validation_size[i]),

@@ -61,7 +61,8 @@ def clopper_pearson_interval(successes: int, n: int, *, confidence: float | int 
     """Clopper and Pearson's "exact" interval of a share.
 
     It covers the truth at least as often as `confidence` says. The ends are the quantiles
-    alpha/2 of Beta(k, n-k+1) and 1-alpha/2 of Beta(k+1, n-k). Wider than Wilson's; use it where too low coverage is worse.
+    alpha/2 of Beta(k, n-k+1) and 1-alpha/2 of Beta(k+1, n-k). Wider than
+    Wilson's; use it where too low coverage is worse.
 
     Raises: as `wilson_interval`. Source: Clopper & Pearson (1934). Lesson: 02.
     """
