@@ -35,7 +35,7 @@ def one_of(name: str, value, allowed) -> None:
 
 
 def integer(name: str, value, low: int | None = None, high: int | None = None) -> None:
-    """Raise TypeError unless `value` is a whole number, ValueError outside [low, high]."""
+    """Raise TypeError unless `value` is whole, ValueError outside [low, high]."""
     try:
         whole = operator.index(value) if not isinstance(value, bool) else None
     except TypeError:  # a float tensor has __index__, too, and raises when it is called
@@ -47,7 +47,7 @@ def integer(name: str, value, low: int | None = None, high: int | None = None) -
 
 
 def number(name: str, value, low=None, high=None, *, above=None, below=None) -> None:
-    """Raise unless `value` is a finite real number with low <= value <= high, above < value < below."""
+    """Raise unless `value` is finite, in [low, high] and in (above, below)."""
     try:
         real = float(value) if not isinstance(value, (bool, str)) else None
     except OverflowError:  # an int beyond the largest float

@@ -67,9 +67,9 @@ def bce_with_logits(
     pos_weight: Tensor | None = None,
     reduction: str = "mean",
 ) -> Float[Tensor, "..."]:
-    """Binary cross-entropy −[y log p + (1 − y) log(1 − p)] with p = sigmoid(logits), in nats.
+    """Binary cross-entropy −[y log p + (1 − y) log(1 − p)], in nats.
 
-    Computed as (1 − y) z + (1 + (w − 1) y) log(1 + e⁻ᶻ), which never takes the
+    p = sigmoid(logits). Computed as (1 − y) z + (1 + (w − 1) y) log(1 + e⁻ᶻ), which never takes the
     logarithm of a rounded 0.
 
     Args:

@@ -133,7 +133,7 @@ def _minus_abs(x: Tensor) -> Tensor:
 def overwrite(
     x: Tensor, kernel: Callable[..., Tensor], formula: Callable[..., Tensor], *args: float
 ) -> Tensor:
-    """Put the result into `x`: by torch's in-place kernel, or by copying the formula's result.
+    """Put the result into `x`: torch's in-place kernel or the formula, copied.
 
     The formula gets a copy of `x`, since its backward pass needs the values from before.
 

@@ -1,4 +1,7 @@
-"""Normalization: over the batch (BatchNorm1d, BatchNorm2d) or over the features (LayerNorm, RMSNorm)."""
+"""Normalization over the batch or over the features.
+
+BatchNorm1d  BatchNorm2d  LayerNorm  RMSNorm
+"""
 
 import torch
 from torch import nn
@@ -133,9 +136,9 @@ class _BatchNorm(nn.Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Normalize each channel of (B, C) or (B, C, T) over the batch, as `torch.nn.BatchNorm1d`.
+    """Normalize each channel over the batch, as `torch.nn.BatchNorm1d`.
 
-    Arguments and state_dict are torch's: num_features, eps=1e-5, momentum=0.1,
+    Takes (B, C) or (B, C, T). Arguments and state_dict are torch's: num_features, eps=1e-5, momentum=0.1,
     affine=True, track_running_stats=True, device, dtype, bias=True. The running variance is
     the unbiased one (n − 1), the one that normalizes the biased one (n).
 
@@ -150,9 +153,9 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Normalize each channel of (B, C, H, W) over batch and pixels, as `torch.nn.BatchNorm2d`.
+    """Normalize each channel over batch and pixels, as `torch.nn.BatchNorm2d`.
 
-    Arguments as in `BatchNorm1d`.
+    Takes (B, C, H, W). Arguments as in `BatchNorm1d`.
 
     Raises:
         TypeError, ValueError: an argument is out of its range.

@@ -43,7 +43,9 @@ def softmax(x: Float[Tensor, "*B"], dim: int = -1) -> Float[Tensor, "*B"]:
 
 
 def log_softmax(x: Float[Tensor, "*B"], dim: int = -1) -> Float[Tensor, "*B"]:
-    """x − log Σ eˣ along `dim`: finite where log(softmax(x)) is −∞. Same shape as `x`.
+    """x − log Σ eˣ along `dim`: finite where log(softmax(x)) is −∞.
+
+    Same shape as `x`.
 
     Lesson: 03
     """

@@ -78,8 +78,9 @@ class MLPConfig:
 
 
 class MLP(nn.Module):
-    """A multilayer perceptron: linear → normalization → activation → dropout, repeated.
+    """A multilayer perceptron.
 
+    Linear → normalization → activation → dropout for each hidden layer.
     The last linear layer stands alone, its outputs are logits or predictions.
 
     Args:

@@ -99,7 +99,7 @@ class RMSprop(RuleOptimizer):
 
 
 class Adam(RuleOptimizer):
-    """Moving averages of gradient and squared gradient, bias-corrected, as `torch.optim.Adam`.
+    """Bias-corrected averages of g and g² set the step, as `torch.optim.Adam`.
 
         g = ∇f(p) + λ p
         m = β₁ m + (1 − β₁) g          m̂ = m / (1 − β₁ᵗ)

@@ -193,7 +193,7 @@ _RULES = {"muon": Muon, "adamw": AdamW}
 
 
 def split_for_muon(model: nn.Module, *, heads: Sequence[str] = ()) -> tuple[list[Tensor], list[Tensor]]:
-    """Split a model's trainable parameters into (matrices for Muon, others for AdamW).
+    """Split trainable parameters into (matrices for Muon, others for AdamW).
 
     Matrices are the 2-D parameters, without those of embeddings and of the modules
     named in `heads`: the output layer belongs to AdamW, and only you know its name.

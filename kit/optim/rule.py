@@ -1,4 +1,4 @@
-"""What kit's optimizers share: one rule, as a formula per parameter or a kernel per group."""
+"""What the optimizers share: a formula per parameter, a kernel per group."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -10,7 +10,7 @@ from kit.shapes import Tensor
 
 
 class RuleOptimizer(torch.optim.Optimizer):
-    """Abstract base: a subclass writes its rule once as a formula, once as a kernel call.
+    """Abstract base: a subclass writes its rule as a formula and as a kernel.
 
     `_start(p, group)` makes the state of a parameter, `_formula(p, g, state, group)`
     updates one parameter in place, `_kernel(params, states, group)` all of a group.
@@ -24,7 +24,13 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """Update every parameter that has a gradient; return the closure's loss, if any."""
+        """Update every parameter that has a gradient; return the closure's loss.
+
+        Args:
+            closure: evaluates the model anew, calls backward, returns the loss.
+
+        Lesson: 05
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():

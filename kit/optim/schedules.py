@@ -1,8 +1,8 @@
-"""Learning-rate schedules as functions: step number -> factor of the base learning rate.
+"""Learning-rate schedules: functions from step number to a factor.
 
     constant  step_decay  exponential  linear_warmup  cosine  one_cycle  then
 
-Each call returns a plain function, to plot, to test, or to hand to torch:
+Each call returns a plain function, step -> factor of the base learning rate, to plot, to test, or to hand to torch:
 
     factor = then(linear_warmup(100), 100, cosine(900))
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
@@ -131,7 +131,9 @@ def one_cycle(
 
 
 def then(first: Schedule, steps: int, second: Schedule) -> Schedule:
-    """`first` for `steps` steps, then `second`, which counts from 0; torch's SequentialLR.
+    """`first` for `steps` steps, then `second`, as torch's SequentialLR.
+
+    `second` counts from 0 again.
 
     Raises:
         TypeError, ValueError: `steps` is not a whole number >= 0.

@@ -15,7 +15,7 @@ from kit.shapes import Tensor
 
 
 class SGD(RuleOptimizer):
-    """Gradient descent with momentum, dampening, Nesterov and weight decay, as `torch.optim.SGD`.
+    """Gradient descent with momentum and weight decay, as `torch.optim.SGD`.
 
         g = ∇f(p) + λ p
         v = μ v + (1 − dampening) g        (v = g at the first step)
