@@ -2,7 +2,8 @@
 
     constant  step_decay  exponential  linear_warmup  cosine  one_cycle  then
 
-Each call returns a plain function, step -> factor of the base learning rate, to plot, to test, or to hand to torch:
+Each call returns a plain function, step -> factor of the base learning rate, to
+plot, to test, or to hand to torch:
 
     factor = then(linear_warmup(100), 100, cosine(900))
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
