@@ -3,7 +3,7 @@
 import argparse
 import importlib
 
-from benchmarks.harness import Session
+from benchmarks.harness import CLOCKS, Session
 
 ENTRIES = ("imports", "optimizers", "trainer")
 
@@ -16,12 +16,16 @@ def main() -> None:
     )
     parser.add_argument("--pairs", type=int, default=15, help="interleaved pairs per comparison")
     parser.add_argument("--threads", type=int, default=1, help="PyTorch's threads")
+    parser.add_argument(
+        "--clock", choices=CLOCKS, default="wall", help="wall time, or this process's CPU time"
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.entries) - set(ENTRIES)
     if unknown:
         parser.error(f"entries={sorted(unknown)} are not known; choose from {', '.join(ENTRIES)}")
     for entry in arguments.entries or ENTRIES:
-        with Session(entry, pairs=arguments.pairs, threads=arguments.threads) as session:
+        options = {"pairs": arguments.pairs, "threads": arguments.threads, "clock": arguments.clock}
+        with Session(entry, **options) as session:
             importlib.import_module(f"benchmarks.{entry}").measure(session)
 
 

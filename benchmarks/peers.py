@@ -7,6 +7,7 @@ and returns the function that is timed. Only the training call is timed.
 import contextlib
 import io
 import logging
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -98,7 +99,7 @@ def fastai(work: Workload) -> Callable[[], object]:
     )
 
     def run():
-        with learner.no_bar(), learner.no_logging():
+        with learner.no_logging():
             learner.fit(work.epochs)
 
     return run
@@ -106,6 +107,7 @@ def fastai(work: Workload) -> Callable[[], object]:
 
 def transformers(work: Workload) -> Callable[[], object]:
     """Hugging Face Trainer with everything that can be switched off switched off."""
+    _import_torchvision()
     from transformers import Trainer, TrainingArguments
 
     class Plain(Trainer):
@@ -140,7 +142,7 @@ def transformers(work: Workload) -> Callable[[], object]:
 
 def lightning(work: Workload) -> Callable[[], object]:
     """Lightning without logger, bar, checkpoint and summary."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    _import_torchvision()
     from lightning.pytorch import LightningModule, Trainer
 
     class Module(LightningModule):
@@ -155,6 +157,8 @@ def lightning(work: Workload) -> Callable[[], object]:
         def configure_optimizers(self):
             return work.optimizer(self.model)
 
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     trainer = Trainer(
         accelerator="cpu",
         devices=1,
@@ -172,6 +176,31 @@ def lightning(work: Workload) -> Callable[[], object]:
             trainer.fit(module, loader)
 
     return run
+
+
+def _import_torchvision() -> None:
+    """Import torchvision where its wheel, built for CUDA, stands beside a torch for the CPU.
+
+    Some frameworks import it unasked and fail with "operator torchvision::nms
+    does not exist"; declaring the operator is enough for them.
+    """
+    try:
+        import torchvision
+    except ImportError:
+        return
+    except RuntimeError:
+        import torch
+
+        for name in [name for name in sys.modules if name.startswith("torchvision")]:
+            del sys.modules[name]
+        _LIBRARY.append(torch.library.Library("torchvision", "DEF"))
+        for operator in ("nms", "qnms"):
+            with contextlib.suppress(RuntimeError):  # declared by someone before
+                _LIBRARY[0].define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        import torchvision  # noqa: F401
+
+
+_LIBRARY: list = []  # a declaration lives as long as its library object
 
 
 #: Package to install: how to run it.

@@ -46,7 +46,9 @@ def evaluate(
             outputs = apply(model, inputs)
             counts.append(samples)
             if loss is not None:
-                losses.append(scalar_loss(loss(outputs, targets)))
+                value = loss(outputs, targets)
+                check_loss(value)
+                losses.append(value)
             meter.add(outputs, targets, samples)
     if not counts:
         raise ValueError("batches is empty; give at least one batch of (inputs, targets)")
@@ -100,15 +102,14 @@ def evaluation(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def scalar_loss(loss: object) -> Tensor:
-    """`loss` without its graph. Raises: TypeError or ValueError where it is no scalar tensor. Lesson: 05"""
+def check_loss(loss: object) -> None:
+    """Raise TypeError or ValueError where `loss` is no scalar tensor. Lesson: 05"""
     if not isinstance(loss, Tensor):
         raise TypeError(f"loss={check.show(loss)} is not a tensor; compute the loss with torch operations")
     if loss.dim():
         raise ValueError(
             f"loss has shape {tuple(loss.shape)}, a scalar is needed; average it, as reduction='mean' does"
         )
-    return loss.detach()
 
 
 class Meter:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kit import check
 from kit.train.batch import apply, unpack
-from kit.train.evaluate import scalar_loss
+from kit.train.evaluate import check_loss
 
 
 @dataclass
@@ -86,7 +86,8 @@ def _scan(model, loss, optimizer, batches, rates, smoothing: float = 0.9) -> Rat
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
         value = loss(apply(model, inputs), targets)
-        current = scalar_loss(value).item()
+        check_loss(value)
+        current = value.item()
         average = smoothing * average + (1 - smoothing) * current
         smooth = average / (1 - smoothing**step)  # as Adam does: an average that starts at zero is too small
         if not math.isfinite(smooth) or smooth > 4 * best:

@@ -19,7 +19,7 @@ from kit.train.batch import apply, pick_device, unpack
 from kit.train.border import check_batches, check_parts
 from kit.train.callbacks import EVENTS, Progress, is_live
 from kit.train.checkpoint import Checkpoints
-from kit.train.evaluate import Meter, Metric, evaluate, scalar_loss
+from kit.train.evaluate import Meter, Metric, check_loss, evaluate
 from kit.train.history import History
 from kit.train.interrupt import FinishStepFirst
 from kit.train.random_state import EpochStart
@@ -187,17 +187,18 @@ class Trainer:
         """Forward, loss, backward, step: on one batch, or on several that count as one."""
         parts = [unpack(batch, self._target()) for batch in group]
         total = sum([samples for _, _, samples in parts])
-        self.optimizer.zero_grad(set_to_none=True)
+        for options in self.optimizer.param_groups:  # zero_grad(), without its 8 us of profiler hooks
+            for parameter in options["params"]:
+                parameter.grad = None
         mean = 0.0
         for inputs, targets, samples in parts:
             with self._autocast:
                 outputs = apply(self._forward, inputs)
                 loss = self.loss(outputs, targets)
-            value = scalar_loss(loss)
-            if self._on_cpu:
-                value = value.item()
-                if not math.isfinite(value):  # before backward: the weights stay good
-                    raise self._not_finite(value, self.step + 1, inputs, outputs)
+            check_loss(loss)
+            value = loss.item() if self._on_cpu else loss.detach()
+            if self._on_cpu and not math.isfinite(value):  # before backward: the weights stay good
+                raise self._not_finite(value, self.step + 1, inputs, outputs)
             mean = value if samples == total else mean + value * (samples / total)
             loss = loss if samples == total else loss * (samples / total)
             (loss if self.scaler is None else self.scaler.scale(loss)).backward()
