@@ -7,6 +7,13 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def check_types(function):
+    """beartype with Python's own idea of numbers: an int is a float."""
+    import beartype
+
+    return beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))(function)
+
+
 def pytest_addoption(parser):
     parser.addoption("--shapes", action="store_true", help="check jaxtyping shapes of every kit function")
 
@@ -15,7 +22,7 @@ def pytest_configure(config):
     if config.getoption("--shapes"):
         from jaxtyping import install_import_hook
 
-        install_import_hook("kit", "beartype.beartype")
+        install_import_hook("kit", "conftest.check_types")
 
 
 @pytest.fixture(autouse=True)

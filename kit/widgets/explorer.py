@@ -58,7 +58,9 @@ class Explorer:
         reset = w.Button(description="Reset", layout=w.Layout(width="120px"))
         self.panel = w.VBox([*self.inputs.values(), reset, self.picture, self.message])
         self._due, self._last = None, 0.0
-        self.picture.value = render(*_checked(draw(**self.values())))
+        drawn, alt = _checked(draw(**self.values()))
+        self.picture.value = render(drawn, alt)
+        self._places = figures.places(drawn) if hasattr(drawn, "savefig") else None
         for box in self.inputs.values():
             box.observe(self._changed, "value")
         reset.on_click(self._reset)
@@ -71,7 +73,7 @@ class Explorer:
         """Draw the present values; on failure keep the last good figure and say what went wrong."""
         self._due, started = None, time.monotonic()
         try:
-            self.picture.value = render(*_checked(self.draw(**self.values())))
+            self.picture.value = render(*_checked(self.draw(**self.values())), self._places)
             self.message.value = ""
         except Exception as error:
             text = html.escape(f"{type(error).__name__}: {error}")
@@ -94,10 +96,13 @@ class Explorer:
             box.value = self.named[name].value
 
 
-def render(drawn, alt: str) -> str:
-    """HTML of a drawn result: a figure as an image, a table or HTML text with the alt text below."""
+def render(drawn, alt: str, places: list | None = None) -> str:
+    """HTML of a drawn result: a figure as an image, a table or HTML text with its alt text.
+
+    `places` (see `kit.plot.figure.png`) keeps the axes of a figure where they were.
+    """
     if hasattr(drawn, "savefig"):
-        return figures.image(drawn, alt)
+        return figures.image(drawn, alt, places=places)
     body = drawn.to_html(border=0) if hasattr(drawn, "to_html") else drawn
     return f'<div role="figure" aria-label="{html.escape(alt, quote=True)}">{body}</div>'
 

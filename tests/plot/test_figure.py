@@ -3,7 +3,7 @@
 import pytest
 
 from kit.plot import COLOURS, axes, image, show
-from kit.plot.figure import png
+from kit.plot.figure import places, png
 
 
 def test_axes_use_the_colour_blind_safe_cycle():
@@ -22,6 +22,18 @@ def test_the_image_holds_its_data_and_quoted_alt_text():
     text = image(figure, 'a "quoted" <alt>')
     assert text.startswith('<img alt="a &quot;quoted&quot; &lt;alt&gt;" src="data:image/png;base64,')
     assert png(figure)[:4] == b"\x89PNG"
+
+
+def test_a_later_figure_keeps_the_places_of_the_first():
+    first, _ = axes(2)
+    png(first)
+    second, made = axes(2)
+    made[0].set_ylabel("a label\nof three\nlines")
+    png(second, places=places(first))
+    assert [p.bounds for p in places(second)] == [p.bounds for p in places(first)]
+    third, _ = axes()
+    png(third, places=places(first))
+    assert len(places(third)) == 1
 
 
 def test_a_figure_without_alt_text_is_refused():
