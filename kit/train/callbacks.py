@@ -24,7 +24,8 @@ def is_live() -> bool:
     """Whether someone is watching: a terminal or a notebook, and not `KIT_STATIC=1`. Lesson: 05"""
     if os.environ.get("KIT_STATIC", "") not in ("", "0"):
         return False
-    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel") or (sys.stderr is not None and sys.stderr.isatty())
 
 
 class Progress:

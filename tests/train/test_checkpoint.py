@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from kit.data import Batches
 from kit.train import Checkpoints, History, Trainer
 
 RUN = Path(__file__).with_name("resumable_run.py")
@@ -360,3 +361,24 @@ def test_loading_a_good_checkpoint_says_nothing(tmp_path):
         warnings.simplefilter("error")
         assert Checkpoints(tmp_path).load()["optimizer_name"] == "SGD"
     assert Checkpoints(tmp_path / "nowhere").load() is None
+
+
+@pytest.mark.parametrize("cut_at", [2, 5, 7])
+def test_in_memory_batches_are_resumed(tmp_path, cut_at):
+    class Cut:
+        def on_step_end(self, trainer):
+            if trainer.total_steps == cut_at:
+                trainer.callbacks[-1].save(trainer)
+                trainer.stop("cut")
+
+    def batches():
+        g = torch.Generator().manual_seed(0)
+        x, y = torch.randn(18, 2, generator=g), torch.randn(18, 1, generator=g)
+        return Batches(x, y, batch_size=4, shuffle=True, generator=torch.Generator().manual_seed(5))
+
+    whole = small(tmp_path / "a").fit(batches(), epochs=3)
+    cut = small(tmp_path / "b")
+    cut.callbacks.insert(0, Cut())
+    cut.fit(batches(), epochs=3)
+    again = small(tmp_path / "b")
+    assert again.fit(batches(), epochs=3, resume=True) == whole

@@ -5,6 +5,7 @@ import math
 import signal
 import sys
 from collections import OrderedDict
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -324,7 +325,8 @@ def test_progress_is_drawn_when_asked_and_silent_in_static_mode(capsys, monkeypa
     assert "epoch 2/2 [####################] 7/7  loss " in shown.err
     assert shown.err.endswith("\n")
     monkeypatch.setenv("KIT_STATIC", "1")
-    monkeypatch.setitem(sys.modules, "ipykernel", object())
+    notebook = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=None))
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
     make().fit(batches(), epochs=1)
     assert capsys.readouterr() == ("", "")
     monkeypatch.setenv("KIT_STATIC", "0")
