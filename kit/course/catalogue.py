@@ -70,7 +70,7 @@ def lessons(folder: Path | None = None) -> list[LessonFile]:
     return found
 
 
-def find(wanted: Iterable[str] = (), folder: Path | None = None) -> list[LessonFile]:
+def find(wanted: Iterable[str | int | Path] = (), folder: Path | None = None) -> list[LessonFile]:
     """The wanted lessons (`3`, `03`, `03_name` or a path); all for none given.
 
     Raises: ValueError for a lesson that does not exist, with the nearest name.
