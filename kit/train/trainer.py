@@ -131,6 +131,7 @@ class Trainer:
                     saver.restore(self, batches)
                 while len(self.history.epochs) < epochs and not self.history.stopped:
                     self._run_epoch(batches, validation)
+                self.look()
         except KeyboardInterrupt:  # a second Ctrl-C, or one raised by a callback
             self._note_interrupt()
         finally:
@@ -240,6 +241,7 @@ class Trainer:
     def _note_interrupt(self) -> None:
         self.interrupted = False
         if not self._updating:  # half-updated weights are not worth saving
+            self.look()
             self._fire("on_interrupt")
         self.history.stopped = f"interrupted in epoch {self.epoch} after step {self.step}"
 

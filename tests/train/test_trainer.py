@@ -243,6 +243,15 @@ def test_losses_left_on_a_gpu_are_looked_at_in_time(monkeypatch):
     deferred._on_cpu = False
     assert deferred.fit(batches(), epochs=2) == plain.fit(batches(), epochs=2)
 
+    class Enough:
+        def on_step_end(self, trainer):
+            if trainer.step == 2:
+                trainer.stop("enough")
+
+    stopped = make(callbacks=[Enough()])
+    stopped._on_cpu = False
+    assert len(stopped.fit(batches(), epochs=1).steps) == 2
+
     data = batches()
     data[3] = (data[3][0] * math.nan, data[3][1])
     trainer = make()
