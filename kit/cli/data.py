@@ -11,19 +11,20 @@ from kit.cli.report import errors
 
 app = typer.Typer(no_args_is_help=True)
 Names = Annotated[list[str] | None, typer.Argument(help="Names from `kit data list`; all for none.")]
+_MARKS = {"ok": "[OK]  ", "missing": "[SKIP]", "damaged": "[FAIL]"}
 
 
 @app.command("list")
 def show() -> None:
-    """List the data sets and models, and which are on this machine."""
+    """List the data sets and models: name, is it here, where from, title."""
     import kit.data
 
     with errors():
         entries = kit.data.entries()
-        width = max([len(name) for name in entries] + [4])
-        for name, entry in sorted(entries.items()):
-            here = "here " if kit.data.available(name) else "fetch"
-            print(f"{name:<{width}}  {here}  {getattr(entry, 'licence', '') or ''}".rstrip())
+        width = max(len(entry.name) for entry in entries)
+        for entry in entries:
+            here = "here " if kit.data.available(entry.name) else "fetch"
+            print(f"{entry.name:<{width}}  {here}  {entry.way:<10}  {entry.title}")
 
 
 @app.command()
@@ -32,25 +33,24 @@ def get(names: Names = None) -> None:
     import kit.data
 
     with errors():
-        for name in names or sorted(kit.data.entries()):
-            print(f"{name}: {kit.data.get(name).name}", flush=True)
+        for name in names or [entry.name for entry in kit.data.entries()]:
+            files = kit.data.get(name, progress=lambda line: print(line, flush=True))
+            print(f"{name}: {', '.join(file.name for file in files) or 'comes with a package'}", flush=True)
 
 
 @app.command()
 def verify(names: Names = None) -> None:
-    """Compare what is on this machine with its checksums."""
+    """Compare files with their checksums; exit code 1 for a damaged one."""
     import kit.data
 
-    bad = 0
     with errors():
-        for name in names or sorted(n for n in kit.data.entries() if kit.data.available(n)):
-            try:
-                kit.data.verify(name)
-                print(f"[OK]   {name}")
-            except ValueError as error:
-                bad += 1
-                print(f"[FAIL] {name}: {error}")
-    raise typer.Exit(bool(bad))
+        found = [state for name in names or [None] for state in kit.data.verify(name)]
+        for state in found:
+            cure = {"ok": "", "missing": f"; run `kit data get {state.name}` to have it"}.get(
+                state.state, f"; sha256 is {state.found}, {state.expected} is expected"
+            )
+            print(f"{_MARKS[state.state]} {state.name}/{state.file}: {state.state}{cure}")
+    raise typer.Exit(any(state.state == "damaged" for state in found))
 
 
 def fetch_needed() -> list[str]:
@@ -64,13 +64,12 @@ def fetch_needed() -> list[str]:
     import kit.data
 
     fetched = []
-    for name in sorted(kit.data.entries()):
-        if kit.data.available(name):
+    for entry in kit.data.entries():
+        if kit.data.available(entry.name):
             continue
         try:
-            kit.data.get(name)
-            fetched.append(name)
-            print(f"fetched {name}", flush=True)
-        except (ValueError, OSError, RuntimeError) as error:
-            print(f"not fetched: {name}: {error}", flush=True)
+            kit.data.get(entry.name, progress=lambda line: print(line, flush=True))
+            fetched.append(entry.name)
+        except kit.data.DataError as error:
+            print(f"kit: not fetched: {entry.name}: {error}", flush=True)
     return fetched
