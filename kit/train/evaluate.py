@@ -6,6 +6,7 @@ evaluate  predict  accuracy  Meter
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -84,7 +85,14 @@ def accuracy(outputs: Shaped[Tensor, "N *any"], targets: Shaped[Tensor, "N *rest
 
     outputs: scores (N, ..., C) for class indices (N, ...). Lesson: 05
     """
-    return (outputs.argmax(-1) == targets).double().mean().item()
+    return (_argmax(outputs) == targets).double().mean().item()
+
+
+def _argmax(outputs: Tensor) -> Tensor:
+    # numpy's is vectorized; PyTorch's takes three times as long on a CPU.
+    if outputs.device.type == "cpu" and outputs.dtype in (torch.float32, torch.float64):
+        return torch.from_numpy(np.asarray(outputs.detach().numpy().argmax(-1)))
+    return outputs.argmax(-1)
 
 
 @contextlib.contextmanager

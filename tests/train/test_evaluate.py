@@ -93,6 +93,15 @@ def test_accuracy_counts_samples_or_tokens():
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_accuracy_takes_the_first_of_equal_scores_in_every_precision(dtype):
+    scores = torch.zeros(4, 3, dtype=dtype, requires_grad=True)
+    assert accuracy(scores, torch.tensor([0, 1, 2, 0])) == 0.5
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(50, 7, generator=generator).to(dtype)
+    assert accuracy(scores, scores.argmax(-1)) == 1.0
+
+
 def test_wrong_metrics_and_empty_data():
     cases = [
         (
