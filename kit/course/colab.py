@@ -17,7 +17,12 @@ import tempfile
 from pathlib import Path
 
 #: Module -> requirement: what lessons import beside torch, numpy and the notebook itself.
-NEEDED = {"jaxtyping": "jaxtyping>=0.2.36", "safetensors": "safetensors>=0.4", "tqdm": "tqdm>=4.66"}
+NEEDED = {
+    "filelock": "filelock>=3.13",
+    "jaxtyping": "jaxtyping>=0.2.36",
+    "safetensors": "safetensors>=0.4",
+    "tqdm": "tqdm>=4.66",
+}
 
 #: Never replaced: Colab's own programs are built against exactly these.
 FROZEN = (

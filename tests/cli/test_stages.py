@@ -47,3 +47,15 @@ def test_the_stages_cover_lint_units_check_notebooks_rules_and_browser():
     assert list(named) == ["lint", "unit tests", "build --check", "notebooks", "course rules", "browser"]
     assert "--shapes" in named["unit tests"].commands[0]
     assert sum(stage.budget for stage in named.values()) <= 80 * 60
+
+
+def test_bench_runs_the_benchmarks_in_the_checkout_and_passes_their_exit_code(monkeypatch):
+    from typer.testing import CliRunner
+
+    from kit import paths
+    from kit.cli.app import app
+
+    calls = []
+    monkeypatch.setattr(stages.subprocess, "call", lambda command, cwd: calls.append((command, cwd)) or 3)
+    assert CliRunner().invoke(app, ["bench"]).exit_code == 3
+    assert calls == [([sys.executable, "-m", "benchmarks"], paths.checkout())]
