@@ -7,8 +7,9 @@ progress, so that its outputs can be compared. Nothing of kit is imported here.
 """
 
 import os
+from pathlib import PurePath
 
-_DRIVERS = ("papermill", "pytest", "nbval", "nbconvert", "nbclient", "jupyter-execute")
+_DRIVERS = {"papermill", "pytest", "py.test", "nbconvert", "jupyter-nbconvert", "jupyter-execute"}
 
 
 def is_static() -> bool:
@@ -42,7 +43,7 @@ def _driven() -> bool:
         import psutil
 
         parent = psutil.Process().parent()
-        words = " ".join(parent.cmdline()) if parent else ""
+        words = parent.cmdline()[:4] if parent else []  # python -m papermill ..., /usr/bin/papermill ...
     except Exception:  # no psutil, or a parent we may not look at: then somebody opened it by hand
         return False
-    return any(driver in words for driver in _DRIVERS)
+    return bool(_DRIVERS & {PurePath(word).name.removesuffix(".exe") for word in words})

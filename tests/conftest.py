@@ -1,6 +1,7 @@
 """Shared test set-up: one thread, a private cache and home, optional shape checking."""
 
 import os
+import sys
 
 import pytest
 
@@ -22,7 +23,9 @@ def pytest_configure(config):
     if config.getoption("--shapes"):
         from jaxtyping import install_import_hook
 
-        install_import_hook("kit", "conftest.check_types")
+        # The hook imports its checker by name, and "conftest" is also the name of other folders' set-up.
+        sys.modules["kit_test_setup"] = sys.modules[__name__]
+        install_import_hook("kit", "kit_test_setup.check_types")
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 `kit/course/coverage.toml` holds one table per inventory id (quote the id: it has dots):
 
     ["S0-1.1"]
+    topic = "nets of 10^6 to 10^11 parameters"
     lesson = "01"                      # two digits; a lesson not built yet is allowed
     kind = "demo"                      # a code cell shows it ...
     shows = "claim: BERT-large size"   # ... or "erratum: M01" or "exercise: 3"
@@ -13,8 +14,8 @@
     card = "Impact"                    # the Markdown block under the heading "Card: Impact"
 
 A card has 60 words or more (a Chinese character counts as half a word), a line
-that begins with "Source" and a question. `shows` and `card` are checked as
-soon as the lesson's notebook exists; until then they may be absent.
+that begins with "Source" and a question. `kind`, `shows` and `card` are checked
+as soon as the lesson's notebook exists; until then they may be absent.
 
     Entry  read  problems  totals
 """
@@ -46,6 +47,7 @@ class Entry:
     """
 
     id: str
+    topic: str = ""
     lesson: str = ""
     kind: str = ""
     shows: str = ""
@@ -62,16 +64,20 @@ def read(file: Path = FILE) -> tuple[list[Entry], list[str]]:
         unknown = sorted(
             k for k, v in table.items() if k not in Entry.__match_args__ and not isinstance(v, dict)
         )
-        known = {k: str(table[k]) for k in ("lesson", "kind", "shows", "card") if k in table}
+        known = {k: str(table[k]) for k in ("topic", "lesson", "kind", "shows", "card") if k in table}
         entry = Entry(id, **known)
         entries.append(entry)
         if unknown:
-            found.append(f"coverage {id}: {', '.join(unknown)} is not a key; use lesson, kind, shows, card")
+            found.append(
+                f"coverage {id}: {', '.join(unknown)} is not a key; use topic, lesson, kind, shows, card"
+            )
         if not re.fullmatch(r"\d\d", entry.lesson):
             found.append(
                 f"coverage {id}: lesson={entry.lesson!r} is not a number of two digits; give its lesson"
             )
-        if entry.kind not in ("demo", "card"):
+        if not entry.topic:
+            found.append(f"coverage {id}: topic is missing; say in a few words what the articles have there")
+        if entry.kind not in ("", "demo", "card"):
             found.append(f'coverage {id}: kind={entry.kind!r} is not known; choose "demo" or "card"')
         if entry.shows and not _SHOWS.fullmatch(entry.shows):
             found.append(
@@ -117,7 +123,9 @@ def _place_problems(entry: Entry, notebook: NotebookNode) -> list[str]:
         return [f'{where}, card "{entry.card}" {fault}' for fault in card_faults(cards[entry.card])]
     shown = _SHOWS.fullmatch(entry.shows)
     if not shown:
-        return [f"{where} is built, but no claim, erratum or exercise is named; add shows = ..."]
+        return [
+            f"{where} is built, but names no claim, erratum, exercise or card; add kind and shows or card"
+        ]
     kind, name = shown[1], shown[2].strip()
     key = {"claim": "name", "erratum": "id", "exercise": "number"}[kind]
     names = {str(r.get(key)) for r in normalize.records(notebook) if r["record"] == kind}

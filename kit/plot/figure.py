@@ -10,6 +10,7 @@ forms of colour blindness.
 import base64
 import html
 import io
+import sys
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 DPI = 100
@@ -45,6 +46,8 @@ def png(figure, *, places: list | None = None) -> bytes:
         figure.set_layout_engine("none")
         for ax, place in zip(figure.axes, places, strict=True):
             ax.set_position(place)
+    if "matplotlib.pyplot" in sys.modules:  # a learner's plt.figure() would be shown a second time
+        sys.modules["matplotlib.pyplot"].close(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
     return buffer.getvalue()

@@ -36,6 +36,14 @@ def test_a_later_figure_keeps_the_places_of_the_first():
     assert len(places(third)) == 1
 
 
+def test_a_pyplot_figure_is_closed_so_that_it_is_not_shown_twice():
+    from matplotlib import pyplot
+
+    figure = pyplot.figure()
+    png(figure)
+    assert not pyplot.get_fignums()
+
+
 def test_a_figure_without_alt_text_is_refused():
     figure, _ = axes()
     with pytest.raises(ValueError, match="alt=' ' is empty; say in a sentence what the figure shows"):
