@@ -6,6 +6,8 @@ import sys
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The shape hook imports its checker by name, and "conftest" will also be the name of other folders' set-up.
+sys.modules["kit_test_setup"] = sys.modules[__name__]
 
 
 def check_types(function):
@@ -23,8 +25,6 @@ def pytest_configure(config):
     if config.getoption("--shapes"):
         from jaxtyping import install_import_hook
 
-        # The hook imports its checker by name, and "conftest" is also the name of other folders' set-up.
-        sys.modules["kit_test_setup"] = sys.modules[__name__]
         install_import_hook("kit", "kit_test_setup.check_types")
 
 
