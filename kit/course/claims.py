@@ -107,7 +107,7 @@ def judge(
 
 
 def line(record: dict, target: Target | None) -> str:
-    """The one line that stands under the cell, the same on every machine when the claim holds."""
+    """The line under the cell, the same on every machine when the claim holds."""
     if target is None:
         return f"no target yet: {record['name']}; run kit claims {record['lesson']}"
     said = f"{record['name']} {target.words()}" + (f" {record['unit']}" if record["unit"] else "")
@@ -154,7 +154,7 @@ def recorded() -> tuple[Recorded, ...]:
 
 
 def target_of(lesson: str, name: str) -> Target | None:
-    """The recorded target of a claim of kind "result", or None when nothing was measured yet."""
+    """The recorded target of a "result", or None when nothing was measured yet."""
     for entry in recorded():
         if (entry.lesson, entry.name) == (lesson, name) and entry.target is not None:
             return Target(**{entry.form: entry.target})

@@ -32,7 +32,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Number:
-    """A number to find; `solution()` computes it. `relative`/`absolute` say how exactly."""
+    """A number to find, up to `relative` and `absolute`; `solution()` computes it."""
 
     solution: Callable[[], float]
     mistakes: tuple[Mistake, ...] = ()
@@ -57,7 +57,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """One or several of named options; `solution()` returns the right one or a set of them."""
+    """One or several of named options; `solution()` returns one or a set of them."""
 
     options: tuple[str, ...]
     solution: Callable[[], Any]
@@ -124,7 +124,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise; `answer` is a Number, Choice or Function. Level 1 to 3, time in minutes."""
+    """One exercise of level 1 to 3; `answer` is a Number, Choice or Function."""
 
     number: str
     title: str
@@ -186,7 +186,7 @@ class OutOfTime(BaseException):
 
 
 def within(seconds: float, call: Callable, *arguments):
-    """`call(*arguments)` in a thread that is stopped after `seconds`; raises OutOfTime."""
+    """`call(*arguments)` in a thread; raises OutOfTime after `seconds`."""
     box: dict[str, Any] = {}
 
     def work():

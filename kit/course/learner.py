@@ -18,8 +18,9 @@ def _file():
 
 
 def recorded() -> dict:
-    """The record: {"03": {"exercises": {"1": "right"}, "opened": "2026-01-31"}}; {} where there is none.
+    """The record by lesson; {} where there is none.
 
+    One lesson's entry is {"exercises": {"1": "right"}, "opened": "2026-01-31"}.
     A damaged file is set aside as progress.damaged.json and an empty record is returned.
     """
     try:
@@ -33,10 +34,11 @@ def recorded() -> dict:
 
 
 def remember(lesson: str, number: str | None = None, status: str | None = None) -> None:
-    """Note that a lesson was opened, or the state of one exercise. Does nothing in a static session.
+    """Note that a lesson was opened, or the state of one exercise.
 
-    An exercise once answered rightly stays so. A record that cannot be written
-    (a read-only or full disk) is reported in one line and stops nothing.
+    Does nothing in a static session. An exercise once answered rightly stays so.
+    A record that cannot be written (a read-only or full disk) is reported in one
+    line and stops nothing.
     """
     if session.is_static():
         return

@@ -20,7 +20,7 @@ PROFILES = ("quick", "laptop", "gpu")
 
 
 def start(number: str, *, seed: int = 0, profile: str = "laptop") -> "Lesson":
-    """Begin a lesson: seed, threads, device; prints one line that is the same everywhere.
+    """Begin a lesson: seed, threads, device; prints one line, the same everywhere.
 
     Raises ValueError for a number that is not two digits, or an unknown profile.
     """

@@ -20,9 +20,9 @@ def lessons_table() -> None:
 
 
 def claims_table(lesson: str | None = None) -> None:
-    """Show every claim of the course, or of one lesson, as last measured for the committed notebooks.
+    """Show every claim of the course, or of one lesson, with its measured value.
 
-    Raises ValueError for an unknown lesson.
+    Values are those of the committed notebooks.     Raises ValueError for an unknown lesson.
     """
     rows = []
     for one in _chosen(lesson):
@@ -43,7 +43,7 @@ def claims_table(lesson: str | None = None) -> None:
 
 
 def errata_table(lesson: str | None = None) -> None:
-    """Show the errors of the articles that the course has a place for, or those of one lesson.
+    """Show the registered errors of the articles, or those of one lesson.
 
     Raises ValueError for an unknown lesson.
     """

@@ -21,7 +21,10 @@ WAYS = ("dependency", "bundled", "fetched")
 
 
 class DataError(RuntimeError):
-    """Data are missing, damaged or out of reach; the message says the cure."""
+    """Data are missing, damaged or out of reach; the message says the cure.
+
+    Lesson: 01.
+    """
 
 
 @dataclass(frozen=True)

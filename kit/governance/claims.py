@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
     """One word and the reason for it.
 
     Words: "holds", "refuted", "open" (the interval contains the claimed value),
-    "cannot be checked" (parts are missing), "unverified", "fiction".
+    "cannot be checked" (parts are missing), "unverified", "fiction". Lesson: 02.
     """
 
     word: str

@@ -36,7 +36,7 @@ def activations(functions: dict, low: float = -4.0, high: float = 4.0):
 
 
 def neuron(w1: float, w2: float, b: float, with_bias: bool = True, gate: str = "AND"):
-    """One sigmoid neuron on a logic gate: its boundary, and the loss of each of the four cases.
+    """One sigmoid neuron on a logic gate: its boundary, and the loss of each case.
 
     Left, the probability sigmoid(w1 x1 + w2 x2 + b) over the plane with the four
     cases; right, the curve -ln p with each case at the probability that the

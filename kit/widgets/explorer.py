@@ -97,7 +97,7 @@ class Explorer:
 
 
 def render(drawn, alt: str, places: list | None = None) -> str:
-    """HTML of a drawn result: a figure as an image, a table or HTML text with its alt text.
+    """HTML of a drawn result: a figure as an image, or a table, with its alt text.
 
     `places` (see `kit.plot.figure.png`) keeps the axes of a figure where they were.
     """
