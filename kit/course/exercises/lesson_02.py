@@ -223,7 +223,7 @@ EXERCISES = (
                 Mistake(_swapped, "both numbers are right; return the relative reading first"),
                 Mistake(
                     _fewer_errors,
-                    "the first is a third reading, errors cut by a share; relative is before × (1 + change/100)",
+                    "the first reading cuts the errors by a share; relative is before · (1 + change/100)",
                 ),
                 Mistake(_as_shares, "right as shares; `before` is in per cent, so return per cent"),
             ),
