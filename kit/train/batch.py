@@ -33,7 +33,9 @@ def pick_device(name: str | torch.device | None = "auto") -> torch.device:
 
 
 def unpack(batch: object, device: torch.device | None = None) -> tuple[object, object, int]:
-    """The `(inputs, targets, samples)` of a batch, moved to `device` (None: left where they are).
+    """The `(inputs, targets, samples)` of a batch, moved to `device`.
+
+    device: None leaves the tensors where they are.
 
     Samples are counted along the first dimension of the targets, or of the
     inputs where the targets have none.
@@ -82,7 +84,10 @@ def _reject(inputs: object, targets: object) -> None:
 
 
 def move(value: object, device: torch.device) -> object:
-    """`value` with every tensor inside it on `device`, without waiting for the copy. Lesson: 05"""
+    """`value` with every tensor inside it on `device`, without waiting for the copy.
+
+    Lesson: 05
+    """
     if isinstance(value, Tensor):
         return value.to(device, non_blocking=True)
     if isinstance(value, Mapping):
@@ -93,7 +98,12 @@ def move(value: object, device: torch.device) -> object:
 
 
 def apply(model: nn.Module, inputs: object) -> object:
-    """Call the model: a mapping as keyword arguments, a tuple or list as positional ones. Lesson: 05"""
+    """Call the model on the inputs of a batch.
+
+    A mapping becomes keyword arguments, a tuple or list positional ones.
+
+    Lesson: 05
+    """
     if isinstance(inputs, Tensor):
         return model(inputs)
     return model(**inputs) if isinstance(inputs, Mapping) else model(*inputs)

@@ -38,7 +38,10 @@ def check_parts(model: object, loss: object, optimizer: object, callbacks: Seque
 
 
 def check_batches(batches: object, validation: object, epochs: int) -> None:
-    """Raise TypeError or ValueError for what cannot be read `epochs` times. Lesson: 05"""
+    """Raise TypeError or ValueError for what cannot be read `epochs` times.
+
+    Lesson: 05
+    """
     check.integer("epochs", epochs, 1)
     for name, value in (("batches", batches), ("validation", validation)):
         if name == "validation" and value is None:

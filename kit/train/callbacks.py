@@ -21,7 +21,10 @@ EVENTS = ("on_fit_start", "on_epoch_start", "on_step_end", "on_epoch_end", "on_i
 
 
 def is_live() -> bool:
-    """Whether someone is watching: a terminal or a notebook, and not `KIT_STATIC=1`. Lesson: 05"""
+    """Whether someone is watching: a terminal or a notebook, and not `KIT_STATIC=1`.
+
+    Lesson: 05
+    """
     if os.environ.get("KIT_STATIC", "") not in ("", "0"):
         return False
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
@@ -37,10 +40,12 @@ class Progress:
         self._steps = self._longest = 0
 
     def on_fit_start(self, trainer) -> None:
+        """Start the clock."""
         self._drawn = self._began = time.perf_counter()
         self._steps = self._longest = 0
 
     def on_step_end(self, trainer) -> None:
+        """Redraw, if the last time is long enough ago."""
         self._steps += 1
         now = time.perf_counter()
         if now - self._drawn >= self.interval:
@@ -48,9 +53,11 @@ class Progress:
             self._draw(trainer)
 
     def on_epoch_end(self, trainer) -> None:
+        """Redraw with the epoch's values."""
         self._draw(trainer)
 
     def on_fit_end(self, trainer) -> None:
+        """Leave the line."""
         if self._longest:
             sys.stderr.write("\n")
 
@@ -75,9 +82,10 @@ class Progress:
 
 
 class EarlyStop:
-    """Stops when a value has not improved for `patience` epochs; brings the best weights back.
+    """Stops when a value no longer improves; brings the best weights back.
 
-    monitor: a name in `history.epochs`. mode: "min" or "max". min_delta: how
+    monitor: a name in `history.epochs`. patience: epochs to wait for a better
+    value. mode: "min" or "max". min_delta: how
     much better counts as better. restore: end with the best epoch's weights.
 
     Raises: ValueError where the monitored value is not recorded.
@@ -101,9 +109,11 @@ class EarlyStop:
         self._forget()
 
     def on_fit_start(self, trainer) -> None:
+        """Forget an earlier fit."""
         self._forget()
 
     def on_epoch_end(self, trainer) -> None:
+        """Compare with the best so far; stop when patience is at its end."""
         value = recorded(trainer.history, self.monitor)
         gain = (self.best - value) if self.mode == "min" else (value - self.best)
         # NaN is never better: every comparison with it is false.
@@ -120,6 +130,7 @@ class EarlyStop:
             )
 
     def on_fit_end(self, trainer) -> None:
+        """Bring the best weights back."""
         if self.restore and self.weights:
             trainer.model.load_state_dict(self.weights)
 
@@ -162,10 +173,12 @@ class LearningRateSchedule:
         self.schedule, self.every, self.monitor = schedule, every, monitor
 
     def on_step_end(self, trainer) -> None:
+        """Move on, where the schedule counts steps."""
         if self.every == "step":
             self.schedule.step()
 
     def on_epoch_end(self, trainer) -> None:
+        """Move on, where the schedule counts epochs."""
         if self.monitor is not None:
             self.schedule.step(recorded(trainer.history, self.monitor))
         elif self.every == "epoch":
@@ -191,18 +204,21 @@ class LiveCurve:
         self.draw, self.every = draw, every
 
     def on_epoch_end(self, trainer) -> None:
+        """Draw, if it is this epoch's turn."""
         if trainer.epoch % self.every == 0:
             self.draw(trainer.history)
 
     def on_fit_end(self, trainer) -> None:
+        """Draw what was not drawn yet."""
         if trainer.epoch % self.every:
             self.draw(trainer.history)
 
 
 class Tracker:
-    """Writes every epoch's values to a log: `JSONLines`, `TensorBoard`, or any object like them.
+    """Writes every epoch's values to a log.
 
-    log: has `start(config)`, `write(epoch, values)` and `finish(note)`.
+    log: `JSONLines`, `TensorBoard`, or any object that has
+        `start(config)`, `write(epoch, values)` and `finish(note)`.
     config: what was tried (sizes, rates, seed), kept beside the results. Lesson: 05
     """
 
@@ -210,21 +226,27 @@ class Tracker:
         self.log, self.config = log, dict(config or {})
 
     def on_fit_start(self, trainer) -> None:
+        """Note what is about to be tried."""
         group = trainer.optimizer.param_groups[0]
         made = {"model": type(trainer.model).__name__, "optimizer": type(trainer.optimizer).__name__}
         self.log.start({**made, "learning_rate": float(group.get("lr", math.nan)), **self.config})
 
     def on_epoch_end(self, trainer) -> None:
+        """Note the epoch's values."""
         row = trainer.history.epochs[-1]
         values = {name: value for name, value in row.items() if name != "epoch"}
         self.log.write(trainer.epoch, values | {"seconds": trainer.history.seconds[-1]})
 
     def on_fit_end(self, trainer) -> None:
+        """Note that the run is over."""
         self.log.finish(trainer.history.stopped)
 
 
 def recorded(history: History, name: str) -> float:
-    """The newest value of `name`. Raises: ValueError where it is not recorded. Lesson: 05"""
+    """The newest value of `name`. Raises: ValueError where it is not recorded.
+
+    Lesson: 05
+    """
     row = history.epochs[-1]
     if name not in row:
         known = ", ".join(key for key in row if key != "epoch")

@@ -91,7 +91,10 @@ class Checkpoints:
         self._lock.release()
 
     def save(self, trainer) -> None:
-        """Write a checkpoint now. Raises: OSError; ValueError for weights that are not finite."""
+        """Write a checkpoint now.
+
+        Raises: OSError where that fails, ValueError for weights that are not finite.
+        """
         trainer.look()  # a NaN loss on the GPU is found before anything is written
         here = (len(trainer.history.epochs), trainer.total_steps)
         if here == self._saved:
@@ -178,7 +181,10 @@ def _read(path: Path) -> dict[str, object]:
 
 
 def capture(trainer, also: Mapping[str, object] | None = None) -> dict[str, object]:
-    """The whole state of a run: tensors, numbers, text, and lists and dicts of them. Lesson: 05"""
+    """The whole state of a run: tensors, numbers, text, and lists and dicts of them.
+
+    Lesson: 05
+    """
     start = trainer.epoch_start
     return {
         "format": FORMAT,

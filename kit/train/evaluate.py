@@ -81,9 +81,10 @@ def predict(
 
 
 def accuracy(outputs: Shaped[Tensor, "N *any"], targets: Shaped[Tensor, "N *rest"]) -> float:
-    """Share of targets that the largest output names; of tokens where outputs are (N, T, C).
+    """Share of targets that the largest output names.
 
-    outputs: scores (N, ..., C) for class indices (N, ...). Lesson: 05
+    outputs: scores (N, ..., C); targets: class indices (N, ...), so tokens
+    count one by one where there are several a sample. Lesson: 05
     """
     return (_argmax(outputs) == targets).double().mean().item()
 

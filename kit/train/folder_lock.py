@@ -17,7 +17,9 @@ _held: set[Path] = set()
 
 
 class FolderLock:
-    """Holds a folder for one run; given up by `release`, or by the system when the process dies.
+    """Holds a folder for one run.
+
+    Given up by `release`, or by the system when the process dies.
 
     Raises (acquire): RuntimeError where another run holds it, OSError where
     the folder cannot be written. Lesson: 05

@@ -61,7 +61,7 @@ class History:
         return text_table(self._rows())
 
     def to_json(self) -> str:
-        """The whole record as JSON (NaN and infinity as text, which `from_json` reads back)."""
+        """The whole record as JSON; NaN and infinity become text, read back as numbers."""
         return json.dumps(_plain(asdict(self)), allow_nan=False)
 
     @classmethod
@@ -92,7 +92,10 @@ class History:
 
 
 def text_table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows of named values as aligned text; floats with four significant digits. Lesson: 05"""
+    """Rows of named values as aligned text; floats with four significant digits.
+
+    Lesson: 05
+    """
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [names] + [[_cell(row.get(name, "")) for name in names] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines)]

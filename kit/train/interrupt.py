@@ -8,7 +8,9 @@ import threading
 
 
 class FinishStepFirst:
-    """Inside the block the first Ctrl-C sets `trainer.interrupted`; a second one does not wait.
+    """A block where the first Ctrl-C waits for the end of the step.
+
+    It sets `trainer.interrupted`; a second one does not wait.
 
     An interrupt in the middle of an optimizer step would leave weights that
     are half updated and not worth saving. Only the main thread of a program

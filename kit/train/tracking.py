@@ -96,7 +96,7 @@ class Run:
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "Run":
-        """Read a log; a last line cut in the middle, as a killed run leaves it, is left out.
+        """Read a log, up to its last whole line where the run was killed.
 
         Epochs done again after a resume count once, the later ones. Raises:
         ValueError for a file that is no run's log.
@@ -122,7 +122,10 @@ class Run:
 
 
 def list_runs(folder: str | os.PathLike) -> list[Run]:
-    """All runs of a folder, oldest first. Raises: ValueError where there is none. Lesson: 05"""
+    """All runs of a folder, oldest first. Raises: ValueError where there is none.
+
+    Lesson: 05
+    """
     paths = sorted(Path(folder).glob("*.jsonl"))
     if not paths:
         raise ValueError(
@@ -134,7 +137,7 @@ def list_runs(folder: str | os.PathLike) -> list[Run]:
 def compare_runs(
     folder: str | os.PathLike, monitor: str = "loss", *, mode: str = "min"
 ) -> list[dict[str, object]]:
-    """One row a run, best first: what differs in the configs, and the best epoch's values.
+    """One row a run, best first: its settings that differ, its best epoch.
 
     monitor: the value that decides, "min" or "max" by `mode`. Runs that never
     recorded it come last.

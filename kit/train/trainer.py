@@ -215,7 +215,7 @@ class Trainer:
                 self.look()
 
     def look(self) -> None:
-        """Bring the losses that are still on the GPU into the history; stop at one that is not finite."""
+        """Bring losses still on the GPU into the history; stop at one not finite."""
         if not self._unseen:
             return
         means, counts = zip(*self._unseen)

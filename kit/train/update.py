@@ -18,7 +18,12 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class LossNotFinite(ValueError):
-    """The training loss became NaN or infinite; `epoch` and `step` (both from 1) say where. Lesson: 05"""
+    """The training loss became NaN or infinite.
+
+    epoch, step: where, both counted from 1.
+
+    Lesson: 05
+    """
 
     def __init__(self, message: str, epoch: int, step: int):
         super().__init__(message)
@@ -98,7 +103,10 @@ def not_finite(
     inputs: object = None,
     outputs: object = None,
 ) -> LossNotFinite:
-    """The error for a NaN or infinite loss: where it happened, why, what to try. Lesson: 05"""
+    """The error for a NaN or infinite loss: where it happened, why, what to try.
+
+    Lesson: 05
+    """
     rate = float(optimizer.param_groups[0].get("lr", math.nan))
     if not finite(inputs):
         cause = "the inputs of this batch hold NaN or infinity, so clean the data"
@@ -115,7 +123,10 @@ def not_finite(
 
 
 def finite(value: object) -> bool:
-    """Whether every floating-point tensor inside `value` is free of NaN and infinity. Lesson: 05"""
+    """Whether every floating-point tensor inside `value` is free of NaN and infinity.
+
+    Lesson: 05
+    """
     if isinstance(value, Tensor):
         return not value.is_floating_point() or bool(torch.isfinite(value).all())
     if isinstance(value, dict):
