@@ -22,7 +22,7 @@ def lessons_table() -> None:
 def claims_table(lesson: str | None = None) -> None:
     """Show every claim of the course, or of one lesson, with its measured value.
 
-    Values are those of the committed notebooks.     Raises ValueError for an unknown lesson.
+    Values are those of the committed notebooks. Raises ValueError for an unknown lesson.
     """
     rows = []
     for one in _chosen(lesson):

@@ -33,6 +33,7 @@ class File:
 
     `sha256` and `bytes` are those of the published file. A table with `columns` keeps
     only these, and `kept_sha256` is the hash of what is left, the file in the cache.
+    Lesson: 01.
     """
 
     inside: str
