@@ -166,22 +166,22 @@ def _box(name: str, lines: Sequence[str], active: bool, wrong: bool, first: bool
     return "".join(parts)
 
 
-def difference_errors(steps, errors: Mapping[str, Sequence[float]]):
-    """Error of difference quotients against their step h, both on logarithmic axes.
+def difference_errors(nudges, errors: Mapping[str, Sequence[float]]):
+    """Error of difference quotients against their nudge h, both on logarithmic axes.
 
-    `steps` are the h, `errors` maps a name to one error per step. Returns (figure, alt).
+    `nudges` are the h, `errors` maps a name to one error per nudge. Returns (figure, alt).
     Lesson: 04
     """
     figure, ax = axes(title="How well a difference quotient sees the slope")
     best = []
     for marker, (name, error) in zip("os^v", errors.items(), strict=False):
         shown = np.maximum(np.asarray(error, dtype=float), 1e-17)  # zero has no logarithm
-        ax.loglog(steps, shown, marker=marker, markersize=4, label=name)
+        ax.loglog(nudges, shown, marker=marker, markersize=4, label=name)
         k = int(shown.argmin())
-        best.append(f"{name} is best at h = {steps[k]:.0e} with an error of {shown[k]:.0e}")
-    ax.set(xlabel="step h", ylabel="largest error of the gradient")
+        best.append(f"{name} is best at h = {nudges[k]:.0e} with an error of {shown[k]:.0e}")
+    ax.set(xlabel="nudge h", ylabel="largest error of the gradient")
     ax.legend(frameon=False)
-    return figure, f"Errors of difference quotients against the step: {'; '.join(best)}."
+    return figure, f"Errors of difference quotients against the nudge: {'; '.join(best)}."
 
 
 def descents(curves: Mapping[str, Sequence[float]], ylabel: str = "mean squared error"):
