@@ -50,14 +50,6 @@ def smallest_flawless_test():
     return n
 
 
-def bootstrap_interval(right, rows):
-    import numpy as np
-
-    means = right[rows].mean(axis=1)  # (R,): one mean for each resample
-    low, high = np.quantile(means, [0.025, 0.975])
-    return low, high
-
-
 def _draw_share(rng):
     n = int(rng.integers(5, 400))
     return int(rng.integers(0, n + 1)), n
@@ -70,12 +62,6 @@ def _draw_counts(rng):
 
 def _draw_change(rng):
     return float(rng.integers(40, 90)), float(rng.integers(2, 30))
-
-
-def _draw_resamples(rng):
-    n = int(rng.integers(20, 60))
-    right = (rng.random(n) < 0.8).astype(float)
-    return right, rng.integers(n, size=(300, n))
 
 
 def _wald(k, n):
@@ -119,23 +105,6 @@ def _fewer_errors(before, change):
 
 def _as_shares(before, change):
     return before * (1 + change / 100) / 100, (before + change) / 100
-
-
-def _extremes(right, rows):
-    means = right[rows].mean(axis=1)
-    return means.min(), means.max()
-
-
-def _ninety(right, rows):
-    import numpy as np
-
-    return tuple(np.quantile(right[rows].mean(axis=1), [0.05, 0.95]))
-
-
-def _of_the_single_values(right, rows):
-    import numpy as np
-
-    return tuple(np.quantile(right[rows], [0.025, 0.975]))
 
 
 EXERCISES = (
@@ -301,25 +270,6 @@ EXERCISES = (
                     "59 is right for a one-sided exact test (0.95^59 < 0.05); asked is Wilson's interval",
                 ),
                 Mistake(19, "you left out z²: n = 19 z²"),
-            ),
-        ),
-    ),
-    Exercise(
-        "8",
-        "The bootstrap in two lines",
-        3,
-        15,
-        (
-            "right[rows] has shape (R, N): one resample per row",
-            "take the mean of each row, then the 2.5 % and 97.5 % quantiles of the R means",
-        ),
-        Function(
-            bootstrap_interval,
-            _draw_resamples,
-            (
-                Mistake(_extremes, "minimum and maximum grow with R; take the 2.5 % and 97.5 % quantiles"),
-                Mistake(_ninety, "this leaves 5 % on each side, a 90 % interval; leave 2.5 %"),
-                Mistake(_of_the_single_values, "take the mean of each resample first, then the quantiles"),
             ),
         ),
     ),
