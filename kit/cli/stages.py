@@ -24,6 +24,8 @@ from kit import paths
 from kit.cli import setup
 from kit.cli.report import errors
 
+#: Tests of the rooms that carry shape annotations.
+_SHAPED = ("layers", "optim", "models", "autograd", "train", "metrics", "test_losses.py")
 _COUNTS = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
 
@@ -65,15 +67,14 @@ def stages(root: Path) -> list[Stage]:
         str(root / name) for name in ("kit", "tests", "benchmarks", "datasets") if (root / name).exists()
     ]
     lint = ((python, "-m", "ruff", "check", *parts), (python, "-m", "ruff", "format", "--check", *parts))
-    unit = (
+    spread = ("-n", "2", "--dist", "loadfile")
+    unit = (*pytest, *spread, "--ignore=tests/browser", "--ignore=tests/notebooks")
+    # Again with every shape and type checked; the tests of messages need the run where kit speaks for itself.
+    shapes = (
         *pytest,
+        *spread,
         "--shapes",
-        "-n",
-        "2",
-        "--dist",
-        "loadfile",
-        "--ignore=tests/browser",
-        "--ignore=tests/notebooks",
+        *(f"tests/{room}" for room in _SHAPED if (root / "tests" / room).exists()),
     )
     notebooks = sorted(
         str(path.relative_to(root)) for path in (root / "notebooks").glob("[0-9][0-9]_*.ipynb")
@@ -83,6 +84,7 @@ def stages(root: Path) -> list[Stage]:
     return [
         Stage("lint", lint, 120),
         Stage("unit tests", (unit,), 1200),
+        Stage("shapes", (shapes,), 600),
         Stage("build --check", ((python, "-m", "kit", "build", "--check"),), 180),
         Stage("notebooks", (nbval,) if notebooks else (), 1200, static=True),
         Stage("course rules", ((*pytest, "tests/notebooks"),), 900),

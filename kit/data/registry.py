@@ -94,7 +94,10 @@ class Card:
 
 @dataclass(frozen=True)
 class Status:
-    """Result of checking one file: `state` is "ok", "missing" or "damaged"."""
+    """Result of checking one file: `state` is "ok", "missing" or "damaged".
+
+    Lesson: 01.
+    """
 
     name: str
     file: str

@@ -44,8 +44,11 @@ def test_the_stages_cover_lint_units_check_notebooks_rules_and_browser():
     from kit import paths
 
     named = {stage.name: stage for stage in stages.stages(paths.checkout())}
-    assert list(named) == ["lint", "unit tests", "build --check", "notebooks", "course rules", "browser"]
-    assert "--shapes" in named["unit tests"].commands[0]
+    expected = ["lint", "unit tests", "shapes", "build --check", "notebooks", "course rules", "browser"]
+    assert list(named) == expected
+    assert "--shapes" in named["shapes"].commands[0] and "--shapes" not in named["unit tests"].commands[0]
+    for folder in ("layers", "optim", "train"):
+        assert f"tests/{folder}" in named["shapes"].commands[0]
     assert sum(stage.budget for stage in named.values()) <= 80 * 60
 
 
