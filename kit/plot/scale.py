@@ -77,7 +77,8 @@ def verdicts(parameters: float) -> dict[str, bool]:
 def timeline(events=EVENTS):
     """Size against year; a cross marks the year an article prints, an arrow leads to the right one.
 
-    The sizes stand on a log axis. An event without a published size stands at the foot. Returns (figure, alt).
+    The sizes stand on a log axis; an event without a published size stands at the foot.
+    Returns (figure, alt).
     """
     figure, ax = axes(width=8.4, height=4.4, title="Size of models by year of publication")
     foot = 3e5
