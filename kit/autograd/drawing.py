@@ -67,8 +67,7 @@ def to_svg(value: Value, *, marked: int | None = None) -> str:
     title = f"Computation graph of {len(rows)} nodes, from inputs to {html.escape(rows[-1]['op'])}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_w} {total_h}" role="img" '
-        f'font-family="monospace" font-size="12"><title>{title}</title>'
-        '<rect width="100%" height="100%" fill="white"/>'  # readable on a dark theme
+        f'style="background:white" font-family="monospace" font-size="12"><title>{title}</title>'
     ]
     for row, (x, y) in zip(rows, place, strict=True):
         for e in row["inputs"]:
