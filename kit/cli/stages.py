@@ -57,7 +57,7 @@ class Result:
 
 
 def stages(root: Path) -> list[Stage]:
-    """The stages of `make test`, in order.
+    """The stages of `make test`, in order; their budgets add up to 40 minutes.
 
     Lesson: 00
     """
@@ -82,13 +82,13 @@ def stages(root: Path) -> list[Stage]:
     nbval = (*pytest, "-c", "tests/notebooks/nbval.ini", "--rootdir=.", "--nbval", "--nbval-current-env")
     nbval += ("--nbval-cell-timeout=600", "-n", "2", "--dist", "loadscope", *notebooks)
     return [
-        Stage("lint", lint, 120),
-        Stage("unit tests", (unit,), 1200),
-        Stage("shapes", (shapes,), 600),
-        Stage("build --check", ((python, "-m", "kit", "build", "--check"),), 180),
-        Stage("notebooks", (nbval,) if notebooks else (), 1200, static=True),
-        Stage("course rules", ((*pytest, "tests/notebooks"),), 900),
-        Stage("browser", ((*pytest, "-s", "tests/browser"),), 900),
+        Stage("lint", lint, 60),
+        Stage("unit tests", (unit,), 720),
+        Stage("shapes", (shapes,), 240),
+        Stage("build --check", ((python, "-m", "kit", "build", "--check"),), 60),
+        Stage("notebooks", (nbval,) if notebooks else (), 360, static=True),
+        Stage("course rules", ((*pytest, "tests/notebooks"),), 540),
+        Stage("browser", ((*pytest, "-s", "tests/browser"),), 420),
     ]
 
 

@@ -49,7 +49,7 @@ def test_the_stages_cover_lint_units_check_notebooks_rules_and_browser():
     assert "--shapes" in named["shapes"].commands[0] and "--shapes" not in named["unit tests"].commands[0]
     for folder in ("layers", "optim", "train"):
         assert f"tests/{folder}" in named["shapes"].commands[0]
-    assert sum(stage.budget for stage in named.values()) <= 80 * 60
+    assert sum(stage.budget for stage in named.values()) <= 40 * 60
 
 
 def test_bench_runs_the_benchmarks_in_the_checkout_and_passes_their_exit_code(monkeypatch):
