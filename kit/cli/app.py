@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data", help="The data sets and models: list, get, verify.")
 app.add_typer(run_logs.app, name="runs", help="The training runs on this machine: list, compare.")
-for command in (course.run, course.build, course.translate, course.lab, course.course):
+for command in (course.run, course.build, course.claims, course.translate, course.lab, course.course):
     app.command()(command)
 app.command("new-lesson")(course.new_lesson)
 for command in (stages.test, stages.lint, stages.bench):

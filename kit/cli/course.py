@@ -1,8 +1,9 @@
-"""`kit run`, `build`, `translate`, `lab`, `course`, `new-lesson`.
+"""`kit run`, `build`, `claims`, `translate`, `lab`, `course`, `new-lesson`.
 
-run  build  translate  lab  course  new_lesson
+run  build  claims  translate  lab  course  new_lesson
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,22 @@ def build(
     raise typer.Exit(bool(made.failed))
 
 
+def claims(
+    lesson: Annotated[str, typer.Argument(help="The lesson whose claims are measured: 03.")],
+    seeds: Annotated[int, typer.Option(min=5, help="How many seeds, from 0.")] = 6,
+) -> None:
+    """Measure a lesson's claims at several seeds; write their targets to claims.toml."""
+    from kit.course import targets
+    from kit.course.catalogue import find
+
+    with errors():
+        measured = targets.measure(find([lesson])[0].number, range(seeds), say=print)
+        targets.write(measured)
+    for entry in measured:
+        print(f"{entry.name}: {entry.form.replace('_', ' ')} {entry.target}")
+    print(f"next: `kit build {measured[0].lesson}`")
+
+
 def translate(lessons: Lessons = None) -> None:
     """Bring the Chinese catalogues up to date with the English text."""
     from kit.course import build as builder
@@ -105,7 +122,10 @@ def lab(lesson: Annotated[str, typer.Argument(help="The lesson to open.")] = "00
             # An installed package is not a place to work in: the learner gets copies of the lessons.
             shutil.copytree(paths.notebooks(), root / "notebooks")
         page = f"notebooks/{chosen.name}.ipynb"
-        raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", page], cwd=root))
+        command = [sys.executable, "-m", "jupyterlab", page]
+        if getattr(os, "geteuid", lambda: 1)() == 0:  # a container: Jupyter refuses root unless told
+            command.append("--allow-root")
+        raise typer.Exit(subprocess.call(command, cwd=root))
 
 
 def course(jobs: Jobs = 2) -> None:

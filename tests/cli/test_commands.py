@@ -116,3 +116,29 @@ def test_progress_shows_lesson_cell_and_time(capsys):
 def test_help_needs_no_torch():
     code = "import sys; import kit.cli.app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_claims_are_measured_and_written(kit, monkeypatch):
+    from kit.course import claims, targets
+
+    entry = claims.Recorded("99", "a", "at_least", 2, 0.96, (0.97,) * 5, "cpu")
+    asked, written = [], []
+    monkeypatch.setattr(
+        targets, "measure", lambda lesson, seeds, say: asked.append((lesson, seeds)) or [entry]
+    )
+    monkeypatch.setattr(targets, "write", written.append)
+    done = kit("claims", "99", "--seeds", 5)
+    assert done.stdout == "a: at least 0.96\nnext: `kit build 99`\n"
+    assert asked == [("99", range(5))] and written == [[entry]]
+    assert kit("claims", "99", "--seeds", 4).exit_code != 0
+
+
+@pytest.mark.parametrize(("user", "flags"), [(0, ["--allow-root"]), (1000, [])])
+def test_lab_opens_the_start_page_and_works_in_a_container(kit, monkeypatch, user, flags):
+    import subprocess
+
+    calls = []
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr(subprocess, "call", lambda command, cwd: calls.append(command) or 0)
+    assert kit("lab", "99").exit_code == 0
+    assert calls == [[sys.executable, "-m", "jupyterlab", "notebooks/99_sample.ipynb", *flags]]
