@@ -88,18 +88,26 @@ def timeline(events=EVENTS):
         known = event.parameters is not None
         ax.plot(event.year, size, "o" if known else "D", color=_BLUE, fillstyle="full" if known else "none")
         label = event.name if known else f"{event.name} (size not published)"
-        left = event.name == "GPT-1"
-        ax.annotate(label, (event.year, size), (-6 if left else 6, 5), textcoords="offset points",
-                    fontsize=8, ha="right" if left else "left")  # fmt: skip
+        right = event.name not in ("GPT-1", "SmolLM2-135M")
+        ax.annotate(
+            label,
+            (event.year, size),
+            (6 if right else -6, -13 if event.name == "AlexNet" else 5),
+            textcoords="offset points",
+            fontsize=8,
+            ha="left" if right else "right",
+        )
         if event.printed is not None:
             ax.plot(event.printed, size, "x", color=_RED, markersize=8)
             arrow = {"arrowstyle": "->", "color": _RED, "linestyle": ":", "shrinkB": 5}
             ax.annotate("", (event.year, size), (event.printed, size), arrowprops=arrow)
             moved.append(f"{event.name} from {event.printed} to {int(event.year)}")
     for low in sorted({definition.low for definition in DEFINITIONS}):
+        articles = sorted({definition.name[:3] for definition in DEFINITIONS if definition.low == low})
         ax.axhline(low, color=_BLACK, linewidth=0.7, linestyle="--")
-        ax.text(2026.4, low, f"$10^{{{round(math.log10(low))}}}$", va="bottom", ha="right", fontsize=8)
-    ax.set(yscale="log", xlabel="year", ylabel="parameters", xlim=(2005, 2026.5), ylim=(1e5, 1e12))
+        ax.text(2005.2, low, f"large for {', '.join(articles)}", va="bottom", fontsize=8)
+    ax.set(yscale="log", xlabel="year", ylabel="parameters", xlim=(2005, 2026), ylim=(1e5, 1e12))
+    ax.set_xticks(range(2006, 2026, 2))
     alt = (
         f"Timeline of {len(events)} models by year and number of parameters, with the articles' thresholds "
         f"as dashed lines; red crosses and arrows correct {' and '.join(moved)}."
@@ -113,7 +121,7 @@ def parts(counts: dict[str, dict[str, int]]):
     `counts` maps a model to its `Architecture.count()`. Returns (figure, alt).
     """
     groups = {name: _grouped(count) for name, count in counts.items()}
-    figure, ax = axes(width=8.4, height=0.9 + 0.5 * len(groups), title="Where the parameters sit")
+    figure, ax = axes(width=8.4, height=1.3 + 0.4 * len(groups), title="Where the parameters sit")
     left = np.zeros(len(groups))
     for colour, part in zip(COLOURS, ("embeddings", "attention", "feed-forward", "rest"), strict=False):
         share = np.array([group[part] / sum(group.values()) for group in groups.values()])
@@ -121,9 +129,7 @@ def parts(counts: dict[str, dict[str, int]]):
         left += share
     ax.invert_yaxis()
     ax.set(xlabel="share of all parameters", xlim=(0, 1))
-    ax.legend(
-        frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.55 / (0.3 + 0.18 * len(groups)))
-    )
+    figure.legend(frameon=False, ncols=4, loc="outside lower center")
     said = [f"{name} {group['embeddings'] / sum(group.values()):.0%}" for name, group in groups.items()]
     return figure, f"Stacked bars of parameters by component; share of the embeddings: {', '.join(said)}."
 
@@ -206,6 +212,9 @@ def scaling(sizes, losses, laws: dict, held_out: float, measured):
         ax.plot(grid, law(grid), dash, color=colour, label=name)
         said.append(f"{name} predicts {float(law(held_out)):.3f}")
     ax.set(xscale="log", yscale="log", xlabel="parameters", ylabel="test loss (nats)")
+    ticks = (0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
     ax.legend(frameon=False)
     alt = (
         f"Test loss of {len(sizes)} sizes falls from {np.exp(np.log(losses).mean(0))[0]:.2f} to "
@@ -230,7 +239,7 @@ def labels_needed(counts, learned, rules: float, frequent: float):
     ax.axhline(rules, color=_RED, linestyle="--", label="rules: a list of words, no labels")
     ax.axhline(frequent, color=_BLACK, linestyle=":", label="always the frequent class")
     ax.set(xscale="log", xlabel="labelled reviews for training", ylabel="test accuracy (share right)")
-    ax.legend(frameon=False, loc="lower right")
+    ax.legend(frameon=False, loc="upper left")
     above = [count for count, value in zip(counts, mean, strict=True) if value > rules]
     crossing = f"passes them from {min(above):,} labels on" if above else "never passes them"
     alt = (
