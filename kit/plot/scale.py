@@ -105,7 +105,7 @@ def timeline(events=EVENTS):
     for low in sorted({definition.low for definition in DEFINITIONS}):
         articles = sorted({definition.name[:3] for definition in DEFINITIONS if definition.low == low})
         ax.axhline(low, color=_BLACK, linewidth=0.7, linestyle="--")
-        ax.text(2005.2, low, f"large for {', '.join(articles)}", va="bottom", fontsize=8)
+        ax.text(2009, low, f"large for {', '.join(articles)}", va="bottom", fontsize=8)
     ax.set(yscale="log", xlabel="year", ylabel="parameters", xlim=(2005, 2026), ylim=(1e5, 1e12))
     ax.set_xticks(range(2006, 2026, 2))
     alt = (
