@@ -31,7 +31,7 @@ class Definition:
     high: float = math.inf
 
     def __contains__(self, parameters: float) -> bool:
-        return self.low <= parameters < self.high
+        return bool(self.low <= parameters < self.high)
 
 
 DEFINITIONS = (
@@ -45,7 +45,7 @@ DEFINITIONS = (
 
 @dataclass(frozen=True)
 class Event:
-    """A model, its year, its size if published, and the year an article gives if that is another."""
+    """A model, its year and size, and the year an article prints if that is another."""
 
     name: str
     year: float
@@ -75,9 +75,10 @@ def verdicts(parameters: float) -> dict[str, bool]:
 
 
 def timeline(events=EVENTS):
-    """Size against year; a cross marks the year an article prints, an arrow leads to the right one.
+    """Size of models against year; crosses mark the wrong years that articles print.
 
-    The sizes stand on a log axis; an event without a published size stands at the foot.
+    An arrow leads from each cross to the right year. An event without a published size
+    stands at the foot of the log axis.
     Returns (figure, alt).
     """
     figure, ax = axes(width=8.4, height=4.4, title="Size of models by year of publication")
