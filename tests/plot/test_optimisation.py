@@ -1,4 +1,4 @@
-"""Figures of lesson 05 show the numbers they are given; the runners are the optimisers they are named after."""
+"""Figures of lesson 05 show what they are given; the runners are the optimisers they are named after."""
 
 import numpy as np
 import pytest
