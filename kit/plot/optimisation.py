@@ -195,7 +195,7 @@ def sweep(rates: Sequence[float], results: Mapping[str, np.ndarray], *, chance: 
     `results` maps a name to an array (seeds, rates). Returns (figure, alt).
     Lesson: 05
     """
-    figure, ax = axes(title="Three rules called Adam, one learning rate each")
+    figure, ax = axes(title="The same learning rate, three rules called Adam")
     said = []
     for i, (name, values) in enumerate(results.items()):
         values = np.asarray(values)
