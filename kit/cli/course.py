@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -132,9 +133,17 @@ def course(jobs: Jobs = 2) -> None:
     """Fetch what the lessons need, then run them all (`make course`)."""
     from kit.cli import data
 
+    began = time.monotonic()
     with errors():
         data.fetch_needed()
-    run(None, None, None, jobs, Path("build"), 1800)
+    fetched = time.monotonic() - began
+    try:
+        run(None, None, None, jobs, Path("build"), 1800)
+    finally:
+        print(
+            f"data: {fetched:.0f} s; lessons: {time.monotonic() - began - fetched:.0f} s (set-up apart, above)"
+        )
+        print("open the lessons with `make lab` (or `kit lab 03`); the executed copies are in build/")
 
 
 def new_lesson(

@@ -142,3 +142,24 @@ def test_lab_opens_the_start_page_and_works_in_a_container(kit, monkeypatch, use
     monkeypatch.setattr(subprocess, "call", lambda command, cwd: calls.append(command) or 0)
     assert kit("lab", "99").exit_code == 0
     assert calls == [[sys.executable, "-m", "jupyterlab", "notebooks/99_sample.ipynb", *flags]]
+
+
+def test_course_fetches_runs_and_says_how_to_open(kit, monkeypatch):
+    import typer
+
+    from kit.cli import course, data
+
+    order = []
+    monkeypatch.setattr(data, "fetch_needed", lambda: order.append("fetch"))
+
+    def run(*given):
+        order.append("run")
+        raise typer.Exit(1)
+
+    monkeypatch.setattr(course, "run", run)
+    done = kit("course")
+    assert order == ["fetch", "run"] and done.exit_code == 1
+    assert done.stdout == (
+        "data: 0 s; lessons: 0 s (set-up apart, above)\n"
+        "open the lessons with `make lab` (or `kit lab 03`); the executed copies are in build/\n"
+    )
