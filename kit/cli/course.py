@@ -140,9 +140,8 @@ def course(jobs: Jobs = 2) -> None:
     try:
         run(None, None, None, jobs, Path("build"), 1800)
     finally:
-        print(
-            f"data: {fetched:.0f} s; lessons: {time.monotonic() - began - fetched:.0f} s (set-up apart, above)"
-        )
+        ran = time.monotonic() - began - fetched
+        print(f"data: {fetched:.0f} s; lessons: {ran:.0f} s (set-up apart, above)")
         print("open the lessons with `make lab` (or `kit lab 03`); the executed copies are in build/")
 
 
