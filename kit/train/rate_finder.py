@@ -103,13 +103,28 @@ def _scan(model, loss, optimizer, batches, rates, smoothing: float = 0.9) -> Rat
 def _steepest(rates: list[float], losses: list[float], reach: int = 3) -> float:
     """The rate in the middle of the steepest fall over `2 reach` steps.
 
-    Single steps, and the first ten, whose average holds few batches, show the
-    difference between batches rather than learning.
+    Only the falls before the first clear rise count: what comes after it is the
+    recovery from a rate that was too high. Single steps, and the first ten, whose
+    average holds few batches, show the difference between batches, not learning.
     """
-    last = len(losses) - 1
+    last = _before_the_rise(losses)
     middles = range(min(10, last // 3), last + 1)
     falls = {i: losses[min(i + reach, last)] - losses[max(i - reach, 0)] for i in middles}
     return rates[min(falls, key=falls.get)]
+
+
+def _before_the_rise(losses: list[float]) -> int:
+    """Index of the lowest loss before the loss gives back a quarter of its gain.
+
+    A rise of less than a twentieth of the first loss is noise.
+    """
+    best = 0
+    for i, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = i
+        elif loss - losses[best] > max(0.05 * abs(losses[0]), 0.25 * (losses[0] - losses[best])):
+            return best
+    return len(losses) - 1
 
 
 def _endless(batches: Iterable) -> Iterator:

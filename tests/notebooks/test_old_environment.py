@@ -36,7 +36,7 @@ def _strict(self, *args, **named):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # matplotlib 3.10.0 calls pyparsing by old names; that is between the two of them.
-        warnings.filterwarnings("ignore", message=".* deprecated - use ", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message=".* deprecated(,| -) use ", category=DeprecationWarning)
         _init(self, *args, **named)
         print("widget made:", len(self.inputs), "controls")
 _explorer.Explorer.__init__ = _strict

@@ -74,3 +74,30 @@ def test_wrong_input(options, message):
     with pytest.raises(ValueError) as error:
         find_learning_rate(model, nn.MSELoss(), optimizer, **{"batches": batches, **options})
     assert str(error.value) == message
+
+
+def test_the_recovery_after_a_spike_is_no_suggestion():
+    from kit.train.rate_finder import _steepest
+
+    rates = [10 ** (i / 20) for i in range(80)]
+    fall = [2.3 - 0.04 * max(0, i - 20) for i in range(40)]
+    spike = [fall[-1] + 0.2 * i for i in range(10)]
+    recovery = [spike[-1] - 0.3 * i for i in range(10)]
+    losses = fall + spike + recovery + [recovery[-1]] * 20
+    assert 20 < rates.index(_steepest(rates, losses)) < 40
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_suggestion_for_plain_sgd_trains(seed):
+    from kit import data, losses, optim
+    from kit.models import MLP, MLPConfig
+
+    digits = data.load("digits")
+    g = torch.Generator().manual_seed(seed)
+    model = MLP(MLPConfig((64, 32, 10)), generator=g)
+    batches = data.Batches(digits.x / 16, digits.y, batch_size=32, shuffle=True, generator=g)
+    optimizer = optim.SGD(model.parameters(), lr=1e-3)
+    scan = find_learning_rate(model, losses.cross_entropy, optimizer, batches, low=1e-4, high=10, steps=200)
+    optimizer.param_groups[0]["lr"] = scan.suggestion
+    history = Trainer(model, losses.cross_entropy, optimizer).fit(batches, epochs=5)
+    assert history["loss"] < 0.6
