@@ -114,15 +114,16 @@ def _steepest(rates: list[float], losses: list[float], reach: int = 3) -> float:
 
 
 def _before_the_rise(losses: list[float]) -> int:
-    """Index of the lowest loss before the loss gives back a quarter of its gain.
+    """Index of the lowest loss before the loss gives back half of its gain.
 
-    A rise of less than a twentieth of the first loss is noise.
+    A gain of less than a tenth of the first loss is noise.
     """
     best = 0
     for i, loss in enumerate(losses):
+        gain = losses[0] - losses[best]
         if loss < losses[best]:
             best = i
-        elif loss - losses[best] > max(0.05 * abs(losses[0]), 0.25 * (losses[0] - losses[best])):
+        elif gain > 0.1 * abs(losses[0]) and loss - losses[best] > 0.5 * gain:
             return best
     return len(losses) - 1
 
