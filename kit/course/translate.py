@@ -4,7 +4,7 @@
 formulas are no messages and stay as they are. When an English block changes,
 its message keeps the old translation and becomes fuzzy until a person has read it.
 
-    blocks  extract  update  problems  translated
+    blocks  extract  update  problems  lost  translated
 """
 
 import difflib
@@ -17,6 +17,14 @@ from nbformat import NotebookNode
 
 #: How alike an old and a new English block must be for the old translation to be offered.
 LIKENESS = 0.5
+#: What stands in a translation as it stands in the English.
+_KEPT = {
+    "code": re.compile(r"`[^`]+`"),
+    "formula": re.compile(r"(?<![\\$])\$[^$]+\$"),
+    "link": re.compile(r"\]\([^)]*\)|https?://[^\s)>,]+"),
+    "heading": re.compile(r"^#{1,6}(?= )", re.M),
+    "level": re.compile(r"★+"),
+}
 _FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,}|\$\$)")
 
 
@@ -110,7 +118,7 @@ def update(catalogue: Path, messages: Sequence[str], lesson: str) -> polib.POFil
 
 
 def problems(catalogue: Path, messages: Sequence[str]) -> list[str]:
-    """One line per message missing, not translated, fuzzy or unused.
+    """One line per message missing, not translated, fuzzy, damaged or unused.
 
     Lesson: 00
     """
@@ -126,9 +134,28 @@ def problems(catalogue: Path, messages: Sequence[str]) -> list[str]:
             found.append(f"{catalogue.name}: the English changed, translation is fuzzy: {_short(message)}")
         elif not entry.msgstr.strip():
             found.append(f"{catalogue.name}: not translated: {_short(message)}")
+        else:
+            found += [
+                f"{catalogue.name}: {fault} in: {_short(message)}" for fault in lost(message, entry.msgstr)
+            ]
     unused = [m for m in entries if m not in set(messages)]
     found += [f"{catalogue.name}: no longer in the lesson: {_short(m)}" for m in unused]
     return found
+
+
+def lost(message: str, translation: str) -> list[str]:
+    """What a translation must keep and does not: code, formulas, links, headings, stars.
+
+    Lesson: 00
+    """
+    faults = []
+    for what, pattern in _KEPT.items():
+        there, here = (
+            {" ".join(m.split()) for m in pattern.findall(text)} for text in (message, translation)
+        )
+        absent = sorted(there - here)
+        faults += [f"the {what} {text!r} is lost" for text in absent]
+    return faults
 
 
 def _short(text: str) -> str:

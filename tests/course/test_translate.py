@@ -124,3 +124,19 @@ def test_check_names_a_stale_chinese_notebook(lesson):
     assert stale not in verify.lesson_problems(lesson)
     fill(lesson.translation, "改 ")
     assert stale in verify.lesson_problems(lesson)
+
+
+@pytest.mark.parametrize(
+    ("message", "translation", "faults"),
+    [
+        ("## Run `kit run` with $x$", "## 用 $x$ 运行 `kit run`", []),
+        ("Run `kit run`", "运行 kit run", ["the code '`kit run`' is lost"]),
+        ("a $x_1$ b", "甲 $x$ 乙", ["the formula '$x_1$' is lost"]),
+        ("see [this](03.ipynb)", "见[这里](04.ipynb)", ["the link '](03.ipynb)' is lost"]),
+        ("see https://a.org/b, please", "请看", ["the link 'https://a.org/b' is lost"]),
+        ("### Exercise", "## 练习", ["the heading '###' is lost"]),
+        ("Exercise · ★★ · 5 min", "练习 · ★ · 5 分钟", ["the level '★★' is lost"]),
+    ],
+)
+def test_code_formulas_links_and_headings_survive_translation(message, translation, faults):
+    assert translate.lost(message, translation) == faults
