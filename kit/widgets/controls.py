@@ -45,8 +45,12 @@ def slider(low, high, value, *, step=None, label: str, log: bool = False) -> Con
 
 
 def choice(options: Sequence, value=None, *, label: str) -> Control:
-    """A drop-down list; `value` is the first option unless given."""
-    check.nonempty("options", options)
+    """A slider over named options; `value` is the first of them unless given.
+
+    Raises ValueError for fewer than two options, or a value that is none of them.
+    """
+    if len(options) < 2:
+        raise ValueError(f"options={list(options)} leave no choice; give at least two")
     value = options[0] if value is None else value
     check.one_of(f"value of {label!r}", value, options)
     return Control("choice", value, label, options=tuple(options))
@@ -67,7 +71,8 @@ def widget(control: Control):
         "layout": w.Layout(width="480px"),
     }
     if control.kind == "choice":
-        return w.Dropdown(options=list(control.options), value=control.value, **shared)
+        # Not a Dropdown: JupyterLab takes the up and down keys away from it and moves to another cell.
+        return w.SelectionSlider(options=list(control.options), value=control.value, **shared)
     if control.kind == "toggle":
         return w.Checkbox(value=control.value, **shared)
     kinds = {"float": w.FloatSlider, "int": w.IntSlider, "log": w.FloatLogSlider}

@@ -64,9 +64,9 @@ def page(browser):
     context.close()
 
 
-@pytest.mark.browser
-@pytest.mark.slow
-@pytest.mark.timeout(400)
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
+
+
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_a_control_moved_by_keyboard_changes_the_figure(lesson, lab, page):
     quick_copy(lesson, lab.root)
@@ -85,28 +85,42 @@ def test_a_control_moved_by_keyboard_changes_the_figure(lesson, lab, page):
 
 
 def move_first_control(page):
-    """Press an arrow key on the first control MOVES times; the redraw times in milliseconds."""
-    controls = page.locator(
-        ".jp-OutputArea .widget-slider [role=slider], .jp-OutputArea .widget-dropdown select"
-    )
-    first = controls.first
+    """Press an arrow key on the first slider MOVES times; the redraw times in milliseconds."""
+    first = page.locator(".jp-OutputArea .widget-slider [role=slider]").first
     first.wait_for(state="visible", timeout=30_000)
     page.evaluate("c => { c.closest('.jp-OutputArea').id = 'kit-widget'; }", first.element_handle())
     described = "e => e.map(i => i.alt || i.getAttribute('aria-label') || '')"
     said = page.eval_on_selector_all("#kit-widget img, #kit-widget [role=figure]", described)
     assert said and all(alt.strip() for alt in said)
     first.scroll_into_view_if_needed()
-    slides = first.get_attribute("role") == "slider"
-    begin = first.get_attribute("aria-valuenow") if slides else first.input_value()
-    at_end = slides and begin == first.get_attribute("aria-valuemax")
-    latencies = []
+    latencies, seen = [], set()
     for turn in range(MOVES):
+        # To and fro, so that no end is run into; a slider that stands at its end goes back first.
+        at_end = first.get_attribute("aria-valuenow") == first.get_attribute("aria-valuemax")
         page.evaluate(WATCH)
-        # A list has few entries: go to and fro. A slider that stands at its end can only go back.
-        back = at_end if slides else turn % 2 == 1
-        first.press(
-            ("ArrowLeft" if slides else "ArrowUp") if back else ("ArrowRight" if slides else "ArrowDown")
-        )
+        first.press("ArrowLeft" if turn % 2 == 1 or at_end else "ArrowRight")
         latencies.append(page.evaluate("() => window.kitRedraw"))
-    assert not slides or first.get_attribute("aria-valuenow") != begin
+        seen.add(first.get_attribute("aria-valuenow"))
+    assert len(seen) > 1
     return latencies
+
+
+def test_every_kind_of_control_answers_the_keyboard(lab, page):
+    """Choice, box and reset button too: JupyterLab must not take their keys for itself."""
+    lesson = next(one for one in LESSONS if one.number == "03")
+    quick_copy(lesson, lab.root)
+    open_and_run(page, lab.url(lesson.notebook.name))
+    area = page.locator(".jp-OutputArea:has(.widget-checkbox)").last
+    picture = area.locator("img")
+
+    def press(selector, key):
+        arg = [area.element_handle(), picture.get_attribute("alt")]
+        area.locator(selector).last.press(key)
+        changed = "([area, old]) => area.querySelector('img').alt !== old"  # each redraw is a new img
+        page.wait_for_function(changed, arg=arg, timeout=20_000)
+        return picture.get_attribute("alt")
+
+    begin = picture.get_attribute("alt")
+    assert "of the 4 cases of OR right" in press(".widget-slider [role=slider]", "ArrowRight")
+    assert "no bias" in press(".widget-checkbox input", "Space")
+    assert press("button", "Enter") == begin

@@ -83,7 +83,7 @@ def test_every_kind_of_control_becomes_a_widget():
         "FloatSlider": slider(0.0, 1.0, 0.5, label="a"),
         "IntSlider": slider(0, 10, 5, label="b"),
         "FloatLogSlider": slider(1e3, 1e9, 1e6, log=True, label="c"),
-        "Dropdown": choice(["x", "y"], label="d"),
+        "SelectionSlider": choice(["x", "y"], label="d"),
         "Checkbox": toggle(label="e"),
     }
     for name, control in made.items():
@@ -107,8 +107,12 @@ def test_every_kind_of_control_becomes_a_widget():
             "value of 'a'=2 is out of range; give a float >= 0 and <= 1",
         ),
         (lambda: slider(0, 1, 1, label="a", log=True), ValueError, "low=0 is out of range; give a float > 0"),
-        (lambda: choice([], label="a"), ValueError, "options is empty; give at least one item"),
-        (lambda: choice(["x"], "y", label="a"), ValueError, "value of 'a'='y' is not known; choose from x"),
+        (lambda: choice(["x"], label="a"), ValueError, "options=['x'] leave no choice; give at least two"),
+        (
+            lambda: choice(["x", "z"], "y", label="a"),
+            ValueError,
+            "value of 'a'='y' is not known; choose from x, z",
+        ),
         (
             lambda: explore(lambda a: 3, a=toggle(label="a")),
             TypeError,
