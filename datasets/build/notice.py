@@ -8,11 +8,11 @@ HEAD = """large-model-kit
 Copyright 2026 the large-model-kit authors
 
 Code: Apache License 2.0 (LICENSE).
-Prose of the lessons, their translations and the documentation: Creative Commons Attribution 4.0 International,
-https://creativecommons.org/licenses/by/4.0/.
+Prose of the lessons, their translations and the documentation:
+Creative Commons Attribution 4.0 International, https://creativecommons.org/licenses/by/4.0/.
 
-Data and models, from the cards in datasets/. Nothing whose licence is unstated is part of this distribution: such data are
-fetched by each user from the package that publishes them.
+Data and models, from the cards in datasets/. Nothing whose licence is unstated is part of this distribution:
+such data are fetched by each user from the package that publishes them.
 """
 
 

@@ -26,9 +26,9 @@ def test_a_metric_that_is_no_mean_is_that_of_the_whole():
     def spread(outputs, targets):
         return outputs.max() - outputs.min()
 
-    assert evaluate(MODEL, RAGGED, metrics={"spread": spread}) == evaluate(
-        MODEL, [(X, Y)], metrics={"spread": spread}
-    )
+    # Rows of another batch size may differ in the last bit: another matrix product computes them.
+    whole = evaluate(MODEL, [(X, Y)], metrics={"spread": spread})["spread"]
+    assert evaluate(MODEL, RAGGED, metrics={"spread": spread})["spread"] == pytest.approx(whole, rel=1e-6)
 
 
 def test_outputs_of_many_batches_are_scored_in_pieces(monkeypatch):
