@@ -134,3 +134,19 @@ def test_device_is_picked_by_what_the_machine_has():
     assert pick_device("cpu") == torch.device("cpu")
     best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     assert pick_device().type == best
+
+
+def test_a_metric_that_is_a_mean_is_scored_in_small_pieces_with_the_same_result(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("kit.train.evaluate"), "MEAN_CHUNK", 4)
+    seen = []
+
+    def share(outputs, targets):
+        seen.append(len(outputs))
+        return accuracy(outputs, targets)
+
+    whole = evaluate(MODEL, RAGGED, metrics={"share": share})["share"]
+    once = list(seen)
+    share.is_mean = True
+    assert evaluate(MODEL, RAGGED, metrics={"share": share})["share"] == pytest.approx(whole, rel=1e-12)
+    assert len(seen) - len(once) > len(once) == 1
+    assert accuracy.is_mean
