@@ -123,7 +123,8 @@ def lab(lesson: Annotated[str, typer.Argument(help="The lesson to open.")] = "00
             # An installed package is not a place to work in: the learner gets copies of the lessons.
             shutil.copytree(paths.notebooks(), root / "notebooks")
         page = f"notebooks/{chosen.name}.ipynb"
-        command = [sys.executable, "-m", "jupyterlab", page]
+        # As the default address, so that the link on the terminal leads to the lesson too.
+        command = [sys.executable, "-m", "jupyterlab", f"--LabApp.default_url=/lab/tree/{page}"]
         if getattr(os, "geteuid", lambda: 1)() == 0:  # a container: Jupyter refuses root unless told
             command.append("--allow-root")
         raise typer.Exit(subprocess.call(command, cwd=root))

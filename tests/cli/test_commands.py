@@ -141,7 +141,8 @@ def test_lab_opens_the_start_page_and_works_in_a_container(kit, monkeypatch, use
     monkeypatch.setattr("os.geteuid", lambda: user)
     monkeypatch.setattr(subprocess, "call", lambda command, cwd: calls.append(command) or 0)
     assert kit("lab", "99").exit_code == 0
-    assert calls == [[sys.executable, "-m", "jupyterlab", "notebooks/99_sample.ipynb", *flags]]
+    page = "--LabApp.default_url=/lab/tree/notebooks/99_sample.ipynb"
+    assert calls == [[sys.executable, "-m", "jupyterlab", page, *flags]]
 
 
 def test_course_fetches_runs_and_says_how_to_open(kit, monkeypatch):
