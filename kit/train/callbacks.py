@@ -196,7 +196,8 @@ class LearningRateSchedule:
 class LiveCurve:
     """Hands the history to a drawing function after every few epochs and at the end.
 
-    draw: function of a `History`; this room itself draws nothing. Lesson: 05
+    draw: function of a `History`, such as `kit.plot.training.Live()`; this room
+        itself draws nothing. Lesson: 05
     """
 
     def __init__(self, draw: Callable[[History], object], *, every: int = 1):
