@@ -251,4 +251,5 @@ def test_interrupt_leaves_the_old_notebook_and_no_child(built_folder, tmp_path):
     assert child.returncode != 0
     assert "kit: interrupted; what was there before is untouched" in said
     assert (built_folder / "99_sample.ipynb").read_bytes() == before
-    assert len(family) >= 2 and not psutil.wait_procs(family, timeout=5)[1]
+    # They end by themselves when the parent has gone; on a busy machine that takes its time.
+    assert len(family) >= 2 and not psutil.wait_procs(family, timeout=45)[1]
