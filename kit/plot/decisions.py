@@ -3,7 +3,9 @@
 screening   estimates   roc   coverage   winners   goal_tree
 """
 
+import math
 import textwrap
+from collections.abc import Callable
 
 import numpy as np
 
@@ -57,16 +59,18 @@ def screening(prevalence: float, sensitivity: float, specificity: float, n: floa
     return figure, alt
 
 
-def estimates(rows: dict[str, Interval], *, reference: float, reference_label: str, xlabel: str, title: str):
-    """Estimates with their intervals, one line each, and one vertical line to compare with.
+def estimates(rows: dict[str, Interval], *, reference: float, reference_label: str):
+    """Accuracies of one model on several splits with their intervals, and a vertical line to compare with.
 
     `rows` maps a label to an interval, from top to bottom. Returns (figure, alt).
     """
+    title = "One neuron on several splits, Wilson's 95 % intervals"
     figure, ax = axes(height=1.4 + 0.36 * len(rows), title=title)
     for y, interval in enumerate(rows.values()):
         ax.plot([interval.low, interval.high], [y, y], color=COLOURS[0], linewidth=2)
         ax.plot(interval.estimate, y, "o", color=COLOURS[0])
     ax.axvline(reference, color=COLOURS[1], linestyle="--", label=reference_label)
+    xlabel = "accuracy on the test patients"
     ax.set(xlabel=xlabel, yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.5, -0.5))
     figure.legend(frameon=False, loc="outside lower center")
     said = ", ".join(f"{k} {v.estimate:.3f} from {v.low:.3f} to {v.high:.3f}" for k, v in rows.items())
@@ -94,21 +98,29 @@ def roc(fpr, tpr, auc: float, points: dict[str, tuple[float, float]]):
     return figure, f"ROC curve with area {auc:.3f} above the diagonal of guessing. {said}."
 
 
-def coverage(truth, by_method: dict, n: int):
-    """How often intervals for n cases contain the truth, over the true accuracy.
+def coverage(intervals: dict[str, Callable], n: int):
+    """How often intervals for n cases contain the truth, over the true accuracy; the band is 93 to 97 %.
 
-    truth (P,), and per method the shares (P,); the band is 93 to 97 %. Returns (figure, alt).
+    `intervals` maps a name to a function of (k, n), k an array (n + 1,), that returns the two
+    ends. Binomial probabilities are added up, nothing is simulated. Returns (figure, alt).
     """
+    truth = np.linspace(0.5, 0.995, 100)
+    k = np.arange(n + 1)
+    choose = np.array([math.comb(n, i) for i in k], dtype=float)
+    weight = choose * truth[:, None] ** k * (1 - truth[:, None]) ** (n - k)  # (100, n + 1)
     figure, ax = axes(title=f"Intervals that promise 95 %, n = {n} cases", height=3.9)
     ax.axhspan(0.93, 0.97, color=COLOURS[5], alpha=0.3, label="93 to 97 %")
-    for (name, shares), style, colour in zip(by_method.items(), ("-", "--", ":"), COLOURS, strict=False):
+    said = []
+    for (name, interval), style, colour in zip(intervals.items(), ("-", "--", ":"), COLOURS, strict=False):
+        low, high = interval(k, n)
+        shares = (weight * ((low <= truth[:, None]) & (truth[:, None] <= high))).sum(axis=1)
         ax.plot(truth, shares, style, color=colour, label=name)
+        said.append(f"{name} from {min(shares):.2f} to {max(shares):.2f}")
     ax.set(xlabel="true accuracy", ylabel="share of intervals that contain it", ylim=(0, 1.02))
     ax.legend(frameon=False, loc="lower left")
-    said = ", ".join(f"{name} from {min(v):.2f} to {max(v):.2f}" for name, v in by_method.items())
     return figure, (
         f"Coverage of 95 % intervals for {n} cases over true accuracies from {min(truth):.2f} to "
-        f"{max(truth):.2f}: {said}."
+        f"{max(truth):.3f}: {', '.join(said)}."
     )
 
 
@@ -129,7 +141,7 @@ def winners(chosen, fresh, contestants: int, cases: int):
         ylabel="contests",
         xlim=(max(0, both.min() - 0.03), min(1, both.max() + 0.03)),
     )
-    ax.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure, (
         f"Histograms over {len(chosen)} contests: the winning scores centre on {chosen.mean():.3f}, "
         f"the same winners on fresh cases on {fresh.mean():.3f}; chance is 0.5."
@@ -139,7 +151,7 @@ def winners(chosen, fresh, contestants: int, cases: int):
 def goal_tree(root: str, branches: dict[str, str]):
     """A vision, the goals below it, and the measurable result of each, from left to right.
 
-    `branches` maps a goal to its result. Returns (figure, alt).
+    `branches` maps a goal to its result, whose line breaks are kept. Returns (figure, alt).
     """
     figure, ax = axes(width=9.4, height=0.6 + 0.85 * len(branches))
     ax.set(xlim=(0, 1), ylim=(len(branches) - 0.5, -0.5))
@@ -150,7 +162,7 @@ def goal_tree(root: str, branches: dict[str, str]):
         ax.plot([0.10, 0.30, 0.74], [middle, y, y], color=COLOURS[7], linewidth=0.8, zorder=0)
         _box(ax, 0.36, y, goal, 20, COLOURS[4])
         _box(ax, 0.74, y, result, 62, COLOURS[2])
-    said = "; ".join(f"{goal}: {result}" for goal, result in branches.items())
+    said = "; ".join(f"{goal}: {', '.join(result.splitlines())}" for goal, result in branches.items())
     return figure, f"A goal tree. {root} branches into {said}."
 
 
@@ -204,4 +216,5 @@ def _bars(ax, about: dict, n: int) -> None:
 
 def _box(ax, x: float, y: float, text: str, width: int, colour: str) -> None:
     style = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": colour, "linewidth": 2}
-    ax.text(x, y, textwrap.fill(text, width), ha="center", va="center", fontsize=9, bbox=style)
+    text = "\n".join(textwrap.fill(line, width) for line in text.splitlines())
+    ax.text(x, y, text, ha="center", va="center", fontsize=9, bbox=style)

@@ -84,14 +84,12 @@ def test_a_setting_without_alarms_is_written_into_the_figure():
 
 def test_estimates_draw_each_interval_and_the_reference():
     rows = {"split 1": wilson_interval(95, 100), "split 2": Interval(0.9, 0.85, 0.93, 0.95, 171, "Wilson")}
-    figure, alt = estimates(
-        rows, reference=0.63, reference_label="majority", xlabel="accuracy", title="Two splits"
-    )
+    figure, alt = estimates(rows, reference=0.63, reference_label="majority")
     ax = figure.axes[0]
     np.testing.assert_allclose(ax.lines[0].get_xdata(), list(rows["split 1"]))
     assert ax.lines[1].get_xdata()[0] == 0.95 and ax.lines[-1].get_xdata()[0] == 0.63
     assert [t.get_text() for t in ax.get_yticklabels()] == list(rows)
-    assert ax.get_xlabel() == "accuracy"
+    assert ax.get_xlabel() == "accuracy on the test patients"
     assert "split 2 0.900 from 0.850 to 0.930" in alt and "majority at 0.630" in alt
 
 
@@ -104,15 +102,23 @@ def test_roc_draws_the_curve_the_diagonal_and_the_points():
     assert "area 1.000" in alt and "as trained: 0.250 false and 0.750 true positives" in alt
 
 
-def test_coverage_draws_each_method_over_the_band():
-    truth, shares = np.array([0.5, 0.9]), {"Wilson": np.array([0.95, 0.96]), "Wald": np.array([0.95, 0.6])}
-    figure, alt = coverage(truth, shares, 20)
+def test_coverage_adds_up_the_binomial_probabilities_over_the_band():
+    """An interval from 0 to 1 always covers; one that collapses to 0 at k = 0 fails when all 3 fail."""
+    exact = {"all": lambda k, n: (0 * k, 0 * k + 1), "not at 0": lambda k, n: (0 * k, np.where(k > 0, 1, 0))}
+    figure, alt = coverage(exact, 3)
     ax = figure.axes[0]
-    for line, values in zip(ax.lines, shares.values(), strict=True):
-        np.testing.assert_array_equal(line.get_ydata(), values)
+    truth = ax.lines[0].get_xdata()
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), 1)
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), 1 - (1 - truth) ** 3)
     band = ax.patches[0].get_bbox() if hasattr(ax.patches[0], "get_bbox") else ax.patches[0].get_extents()
     assert (round(band.y0, 2), round(band.y1, 2)) == (0.93, 0.97)
-    assert "n = 20 cases" in figure.get_suptitle() and "Wald from 0.60 to 0.95" in alt
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("true accuracy", "share of intervals that contain it")
+    assert "n = 3 cases" in figure.get_suptitle() and "all from 1.00 to 1.00" in alt
+
+
+def test_coverage_of_many_cases_stays_a_share():
+    figure, _ = coverage({"all": lambda k, n: (0 * k, 0 * k + 1)}, 500)
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), 1, rtol=1e-9)
 
 
 def test_winners_draw_both_histograms_with_one_bar_per_count():
@@ -126,10 +132,11 @@ def test_winners_draw_both_histograms_with_one_bar_per_count():
 
 
 def test_goal_tree_writes_every_goal_and_result():
-    branches = {"innovation": "accuracy 0.93 to 0.95", "product": "recall 0.90 to 0.95"}
+    branches = {"innovation": "accuracy 0.93 to 0.95", "product": "recall 0.90 to 0.95\n30 September"}
     figure, alt = goal_tree("a vision", branches)
-    written = [t.get_text().replace("\n", " ") for t in figure.axes[0].texts]
-    assert written == ["a vision", "innovation", "accuracy 0.93 to 0.95", "product", "recall 0.90 to 0.95"]
+    written = [t.get_text() for t in figure.axes[0].texts]
+    assert written == ["a vision", *(text for branch in branches.items() for text in branch)]
     assert alt == (
-        "A goal tree. a vision branches into innovation: accuracy 0.93 to 0.95; product: recall 0.90 to 0.95."
+        "A goal tree. a vision branches into innovation: accuracy 0.93 to 0.95; "
+        "product: recall 0.90 to 0.95, 30 September."
     )

@@ -61,7 +61,7 @@ def _draw_counts(rng):
 
 
 def _draw_change(rng):
-    return float(rng.integers(40, 90)), float(rng.integers(2, 30))
+    return float(rng.integers(40, 70)), float(rng.integers(2, 28))
 
 
 def _wald(k, n):
@@ -82,6 +82,20 @@ def _wilson_ninety_percent(k, n):
     return centre - half, centre + half
 
 
+def _agresti_coull(k, n):
+    p, more = (k + 1.96**2 / 2) / (n + 1.96**2), n + 1.96**2
+    half = 1.96 * math.sqrt(p * (1 - p) / more)
+    return p - half, p + half
+
+
+def _wilson_backwards(k, n):
+    return wilson(k, n)[::-1]
+
+
+def _wilson_in_percent(k, n):
+    return tuple(100 * end for end in wilson(k, n))
+
+
 def _of_accuracy_and_recall(tp, fp, fn, tn):
     accuracy, recall = (tp + tn) / (tp + fp + fn + tn), tp / (tp + fn)
     return 2 * accuracy * recall / (accuracy + recall)
@@ -89,6 +103,18 @@ def _of_accuracy_and_recall(tp, fp, fn, tn):
 
 def _arithmetic_mean(tp, fp, fn, tn):
     return (tp / (tp + fp) + tp / (tp + fn)) / 2
+
+
+def _recall(tp, fp, fn, tn):
+    return tp / (tp + fn)
+
+
+def _precision(tp, fp, fn, tn):
+    return tp / (tp + fp)
+
+
+def _f1_in_percent(tp, fp, fn, tn):
+    return 100 * f1(tp, fp, fn, tn)
 
 
 def _accuracy(tp, fp, fn, tn):
@@ -101,6 +127,10 @@ def _swapped(before, change):
 
 def _fewer_errors(before, change):
     return 100 - (100 - before) * (1 - change / 100), before + change
+
+
+def _only_the_change(before, change):
+    return before * change / 100, change
 
 
 def _as_shares(before, change):
@@ -130,6 +160,12 @@ EXERCISES = (
                     _wilson_ninety_percent,
                     "this is the 90 % interval, with z = 1.645; a 95 % interval leaves 2.5 % on each side",
                 ),
+                Mistake(
+                    _agresti_coull,
+                    "the centre is right, the width is not: this is the Agresti-Coull interval, see the hint",
+                ),
+                Mistake(_wilson_backwards, "both ends are right; return the lower one first"),
+                Mistake(_wilson_in_percent, "right, but in per cent; give shares between 0 and 1"),
             ),
             relative=1e-3,
             absolute=1e-5,
@@ -151,9 +187,16 @@ EXERCISES = (
                     0.9,
                     "0.9 is the chance of a positive test if ill; asked is that of being ill if positive",
                 ),
+                Mistake(0.08, "rounded too far; give three decimals"),
                 Mistake(100 / 12, "right, but in per cent; give a share between 0 and 1"),
                 Mistake(1 / 11, "this is true alarms over false alarms; divide by all alarms"),
                 Mistake(0.009, "this is the share of ill and positive people; divide by all positives"),
+                Mistake(
+                    0.108, "this is the share of all people with a positive test; how many of those are ill?"
+                ),
+                Mistake(
+                    0.01, "this is the share of the ill before the test; the positive test has changed it"
+                ),
             ),
         ),
     ),
@@ -176,6 +219,9 @@ EXERCISES = (
                 ),
                 Mistake(_arithmetic_mean, "this is the arithmetic mean; F1 is the harmonic one"),
                 Mistake(_accuracy, "this is the accuracy; F1 never looks at TN"),
+                Mistake(_recall, "this is the recall, one of the two ingredients"),
+                Mistake(_precision, "this is the precision, one of the two ingredients"),
+                Mistake(_f1_in_percent, "right, but in per cent; give a share between 0 and 1"),
             ),
         ),
     ),
@@ -194,6 +240,7 @@ EXERCISES = (
                     _fewer_errors,
                     "the first reading cuts the errors by a share; relative is before · (1 + change/100)",
                 ),
+                Mistake(_only_the_change, "these are the gains; add them to `before`"),
                 Mistake(_as_shares, "right as shares; `before` is in per cent, so return per cent"),
             ),
         ),
@@ -212,6 +259,10 @@ EXERCISES = (
             (
                 Mistake(0.5, "0.5 is the mean of one flipper; asked is the mean of the best of fifty"),
                 Mistake(0.55, "one standard deviation above 0.5; the best of fifty lies further out"),
+                Mistake(
+                    0.6, "two standard deviations above 0.5; the best of fifty lies a little further out"
+                ),
+                Mistake(0.62, "close; repeat more contests and take the mean of the winning scores"),
                 Mistake(61.2, "right as a number of cases; give the share of the 100 cases"),
                 Mistake(1.0, "nobody gets all right by flipping: that has probability 2^-100"),
             ),
@@ -240,7 +291,14 @@ EXERCISES = (
                 ),
                 Mistake(
                     {"recall 0.95", "over 95 %"},
-                    "a number alone is no metric; and one goal without a model can fail too",
+                    "a number alone is no metric; and one goal that is not about a model can fail too",
+                ),
+                Mistake(
+                    "over 95 %", "it has a number, but of what, on which cases, by when? Two others say so"
+                ),
+                Mistake(
+                    {"stay ahead", "recall 0.95", "over 95 %", "calls in ten minutes", "open ecosystem"},
+                    "for each of them write the sentence of a report that shows it missed; three have none",
                 ),
                 Mistake(
                     {"stay ahead", "open ecosystem"},
@@ -262,9 +320,7 @@ EXERCISES = (
             smallest_flawless_test,
             (
                 Mistake(72, "at 72 the lower end is 0.949; one case more (19 z² is just under 73)"),
-                Mistake(
-                    20, "20 of 20 only makes 5 % errors look unlikely on average; Wilson gives 0.839 there"
-                ),
+                Mistake(20, "at 20 of 20 Wilson's lower end is only 0.839; you need more cases"),
                 Mistake(
                     59,
                     "59 is right for a one-sided exact test (0.95^59 < 0.05); asked is Wilson's interval",
