@@ -1,7 +1,7 @@
 """Figures of lesson 01: what "large" means, the timeline, where parameters sit, scaling.
 
 DEFINITIONS  Definition  verdicts   EVENTS  Event  timeline
-parts   budget   scaling   labels_needed
+parts  by_part   budget   scaling   labels_needed
 """
 
 import math
@@ -16,6 +16,13 @@ from kit.plot.figure import COLOURS, axes
 A100_FLOPS, UTILIZATION = 312e12, 0.4
 _BLUE, _RED, _GREEN, _BLACK = COLOURS[0], COLOURS[1], COLOURS[2], COLOURS[7]
 _AXIS = (1e5, 1e13)
+#: Role of a GGUF file's tensor -> component of `Architecture.count()`.
+_ROLES = {"token_embd": "token embedding", "output_norm": "final norm", "output": "output head"}
+_ROLES |= {f"attn_{x}": "attention" for x in ("q", "k", "v", "output")} | {
+    "attn_norm": "norms",
+    "ffn_norm": "norms",
+}
+_ROLES |= {f"ffn_{x}": "feed-forward" for x in ("gate", "up", "down")}
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Definition:
 
 DEFINITIONS = (
     Definition("000 §1.1", 1e6),
-    Definition("001 §1.1", 1e8),
+    Definition("001 §1.1.2", 1e8),
     Definition("002 §1.1.1", 1e6, 1e10),
     Definition("002 §1.1.3", 1e6, 1e12),
     Definition("004 §2", 1e9),
@@ -77,8 +84,8 @@ def verdicts(parameters: float) -> dict[str, bool]:
 def timeline(events=EVENTS):
     """Size of models against year; crosses mark the wrong years that articles print.
 
-    An arrow leads from each cross to the right year. An event without a published size
-    stands at the foot of the log axis.
+    An arrow leads from each cross to the right year. An event without a known size stands
+    at the foot of the log axis, hollow.
     Returns (figure, alt).
     """
     figure, ax = axes(width=8.4, height=4.4, title="Size of models by year of publication")
@@ -88,7 +95,7 @@ def timeline(events=EVENTS):
         size = event.parameters or foot
         known = event.parameters is not None
         ax.plot(event.year, size, "o" if known else "D", color=_BLUE, fillstyle="full" if known else "none")
-        label = event.name if known else f"{event.name} (size not published)"
+        label = event.name if known else f"{event.name} (no size found)"
         right = event.name not in ("GPT-1", "SmolLM2-135M")
         ax.annotate(
             label,
@@ -133,6 +140,18 @@ def parts(counts: dict[str, dict[str, int]]):
     figure.legend(frameon=False, ncols=4, loc="outside lower center")
     said = [f"{name} {group['embeddings'] / sum(group.values()):.0%}" for name, group in groups.items()]
     return figure, f"Stacked bars of parameters by component; share of the embeddings: {', '.join(said)}."
+
+
+def by_part(roles: dict[str, int]) -> dict[str, int]:
+    """Weights of `GGUF.groups()` under the names that `Architecture.count()` uses.
+
+    A role that is not known stays under its own name.
+    """
+    found: dict[str, int] = {}
+    for role, size in roles.items():
+        part = _ROLES.get(role, role)
+        found[part] = found.get(part, 0) + size
+    return found
 
 
 def _grouped(count: dict[str, int]) -> dict[str, int]:
@@ -228,14 +247,13 @@ def scaling(sizes, losses, laws: dict, held_out: float, measured):
 def labels_needed(counts, learned, rules: float, frequent: float):
     """Test accuracy of a learner against the number of labels, beside rules that need none.
 
-    `counts` (M,), `learned` (M, S) accuracies of S draws, `rules` and `frequent` the two
-    constants. Returns (figure, alt).
+    `counts` (M,), `learned` M lists of accuracies (as many as there were draws), `rules`
+    and `frequent` the two constants. Returns (figure, alt).
     """
-    learned = np.asarray(learned, dtype=float)
-    mean = learned.mean(1)
+    mean = [float(np.mean(draws)) for draws in learned]
     figure, ax = axes(width=7.2, height=3.8, title="How many labels is a list of words worth?")
-    for draw in learned.T:
-        ax.plot(counts, draw, ".", color=COLOURS[5])
+    for count, draws in zip(counts, learned, strict=True):
+        ax.plot([count] * len(draws), draws, ".", color=COLOURS[5])
     ax.plot(counts, mean, "o-", color=_BLUE, label="learned: bag of characters and pairs")
     ax.axhline(rules, color=_RED, linestyle="--", label="rules: a list of words, no labels")
     ax.axhline(frequent, color=_BLACK, linestyle=":", label="always the frequent class")

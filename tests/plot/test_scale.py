@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from kit import planning
-from kit.plot.scale import DEFINITIONS, EVENTS, budget, labels_needed, parts, scaling, timeline, verdicts
+from kit.plot.scale import (
+    DEFINITIONS,
+    EVENTS,
+    budget,
+    by_part,
+    labels_needed,
+    parts,
+    scaling,
+    timeline,
+    verdicts,
+)
 
 
 def test_each_definition_starts_and_ends_where_its_article_says():
@@ -15,8 +25,8 @@ def test_each_definition_starts_and_ends_where_its_article_says():
 
     assert agreeing(999_999) == set()
     assert agreeing(25_557_032) == {"000 §1.1", "002 §1.1.1", "002 §1.1.3"}
-    assert agreeing(335_141_888) == {"000 §1.1", "001 §1.1", "002 §1.1.1", "002 §1.1.3"}
-    assert agreeing(174_604_259_328) == {"000 §1.1", "001 §1.1", "002 §1.1.3", "004 §2"}
+    assert agreeing(335_141_888) == {"000 §1.1", "001 §1.1.2", "002 §1.1.1", "002 §1.1.3"}
+    assert agreeing(174_604_259_328) == {"000 §1.1", "001 §1.1.2", "002 §1.1.3", "004 §2"}
 
 
 def test_only_0_3_4_or_5_definitions_ever_agree():
@@ -57,6 +67,18 @@ def test_parts_are_shares_that_add_up_to_one():
     assert "bert-base 22%, llama-2-7b 4%" in alt
 
 
+def test_tensors_of_a_file_are_counted_under_the_names_of_the_formula():
+    roles = {"token_embd": 1, "attn_q": 2, "attn_output": 4, "ffn_up": 8, "ffn_down": 16, "attn_norm": 32}
+    assert by_part(roles | {"output_norm": 64, "rope_freqs": 128}) == {
+        "token embedding": 1,
+        "attention": 6,
+        "feed-forward": 24,
+        "norms": 32,
+        "final norm": 64,
+        "rope_freqs": 128,
+    }
+
+
 def test_budget_says_size_work_and_memory_of_the_model():
     shape = planning.Architecture(layers=12, width=768, heads=12, vocabulary=30_000)
     figure, alt = budget(12, 768, 30_000, 1e10)
@@ -64,7 +86,7 @@ def test_budget_says_size_work_and_memory_of_the_model():
     assert f"{shape.parameters / 1e6:.3g} million parameters" in alt
     assert f"= {days:,.3g} GPU-days" in alt
     assert f"{shape.parameters * 16 / 1e9:.3g} GB of training state" in alt
-    assert "4 of 5 definitions call it large: 000 §1.1, 001 §1.1, 002 §1.1.1, 002 §1.1.3." in alt
+    assert "4 of 5 definitions call it large: 000 §1.1, 001 §1.1.2, 002 §1.1.1, 002 §1.1.3." in alt
     left, right = figure.axes
     assert left.get_title() == "4 of 5 definitions say large" and left.get_xlabel() == "parameters"
     assert left.lines[0].get_xdata()[0] == shape.parameters
@@ -84,7 +106,7 @@ def test_the_tasks_of_the_widget_can_be_solved():
     figure, alt = shown["three, mostly words"]
     assert "3 of 5" in alt and figure.axes[1].patches[0].get_height() > 0.8
     assert (
-        "4 of 5 definitions call it large: 000 §1.1, 001 §1.1, 002 §1.1.3, 004 §2."
+        "4 of 5 definitions call it large: 000 §1.1, 001 §1.1.2, 002 §1.1.3, 004 §2."
         in shown["another four"][1]
     )
 
@@ -112,9 +134,10 @@ def test_scaling_draws_seeds_laws_and_the_held_out_size():
 
 
 def test_labels_needed_says_where_the_learner_passes_the_rules():
-    figure, alt = labels_needed([10, 100, 1000], [[0.5, 0.6], [0.7, 0.8], [0.9, 0.9]], 0.7, 0.5)
+    figure, alt = labels_needed([10, 100, 1000], [[0.5, 0.6], [0.7, 0.8], [0.9]], 0.7, 0.5)
     ax = figure.axes[0]
-    np.testing.assert_allclose(ax.lines[2].get_ydata(), [0.55, 0.75, 0.9])
+    line = next(line for line in ax.lines if str(line.get_label()).startswith("learned"))
+    np.testing.assert_allclose(line.get_ydata(), [0.55, 0.75, 0.9])
     assert "the learner passes them from 100 labels on" in alt
     assert ax.get_xlabel() == "labelled reviews for training"
     assert ax.get_ylabel() == "test accuracy (share right)"

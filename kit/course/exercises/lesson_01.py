@@ -129,7 +129,15 @@ EXERCISES = (
                 ),
                 Mistake(109_089_024, "the table of the 512 positions is missing"),
                 Mistake(109_087_488, "the tables of the 512 positions and the two segments are missing"),
-                Mistake(109_480_704, "the norm behind the embeddings is missing: 2 x 768"),
+                Mistake(
+                    109_480_704,
+                    "1,536 are missing: the norm behind the tables, or the two segments; each has 2 x 768",
+                ),
+                Mistake(
+                    109_479_168, "the norm behind the tables and the two segments are missing: 2 x 768 each"
+                ),
+                Mistake(109_445_376, "the norms of the twelve blocks are missing: 2 x 768, twice a block"),
+                Mistake(110_106_428, "this counts the heads used in pre-training, too; stop at the pooler"),
             ),
             relative=0,
             absolute=0.5,
@@ -152,6 +160,7 @@ EXERCISES = (
                     174.6e9 * 300e9,
                     "N D counts each weight once per token; there are six operations for each",
                 ),
+                Mistake(4 * 174.6e9 * 300e9, "4 N D is the backward pass alone; add the forward pass"),
                 Mistake(6 * 174.6e9, "this is the work for one token; multiply by the number of tokens"),
             ),
         ),
@@ -182,8 +191,12 @@ EXERCISES = (
                     "12 bytes: did you leave out the fp32 master copy, or one of the moments?",
                 ),
                 Mistake(335_141_888 * 16, "the count is right, in bytes; divide by 10^9 for GB"),
+                Mistake(335_141_888 * 16 / 1e6, "the count is right, in MB; divide by 10^3 for GB"),
+                Mistake(
+                    340e6 * 16 / 1e9, "340 million is the rounded number of the paper; take the exact one"
+                ),
             ),
-            relative=0.003,
+            relative=0.007,  # 5.36 and 5.4 are right, 5.44 is not
         ),
     ),
     Exercise(
@@ -222,6 +235,7 @@ EXERCISES = (
                     2 / 3, "you divided by the three words that were heard; divide by the four that were said"
                 ),
                 Mistake(0.25, "one edit of four: you missed either the replaced b or the missing d"),
+                Mistake(50, "give the rate as a share, not in percent"),
                 Mistake(2, "two edits is right; divide by the number of reference words"),
                 Mistake(0.75, "place by place three words seem wrong; c is right once d is seen as deleted"),
             ),
@@ -291,6 +305,7 @@ EXERCISES = (
                 Mistake(
                     {"0", "1", "2", "3", "4", "5"}, "move the widget across 10^6: how many change at once?"
                 ),
+                Mistake({"0", "3", "5"}, "look between a hundred million and a billion, too"),
                 Mistake({"5"}, "give all numbers that can occur, as a set"),
             ),
         ),
