@@ -6,6 +6,7 @@
     random_split  stratified_split  group_split  time_split  k_fold  Split
     Batches
     read_gguf  GGUF  TensorInfo
+    ensure_torchvision
 
 `load` uses no network; what must be downloaded is fetched once by
 `kit data get NAME` (or `get(NAME)`), verified, and kept in the user's cache.
@@ -19,6 +20,7 @@ from kit.data.registry import Card, DataError, Entry, Status, available, card, e
 from kit.data.splits import Split, group_split, k_fold, random_split, stratified_split, time_split
 from kit.data.tables import Standardizer, Table
 from kit.data.text import Texts
+from kit.data.torchvision_ops import ensure_torchvision
 
 __all__ = [
     "GGUF",
@@ -34,6 +36,7 @@ __all__ = [
     "Texts",
     "available",
     "card",
+    "ensure_torchvision",
     "entries",
     "get",
     "group_split",

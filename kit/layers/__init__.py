@@ -11,6 +11,12 @@ In the order the lessons use them:
     BatchNorm2d                                 06
     Embedding                                   07
     LayerNorm  RMSNorm                          08
+    scaled_dot_product_attention  attention_weights  causal_mask  MultiheadAttention
+    sinusoidal  SinusoidalPosition  LearnedPosition  rotary_angles  rotate  RotaryPosition
+    TransformerEncoderLayer  TransformerEncoder  TransformerDecoderLayer  TransformerDecoder
+    SwiGLU  KeyValueCache  MixtureOfExperts  load_balance  swap
+    LoRALinear  add_lora  merge_lora  remove_lora   09
+    LowRankLinear                               13
 
 Same constructor arguments, forward contract, initialization and state_dict keys
 as torch.nn, so weights move either way. By default a layer runs PyTorch's fused
@@ -37,12 +43,37 @@ from kit.layers.activation import (
     softplus,
     tanh,
 )
+from kit.layers.adapters import LoRALinear, LowRankLinear, add_lora, merge_lora, remove_lora
+from kit.layers.attention import (
+    MultiheadAttention,
+    attention_weights,
+    causal_mask,
+    scaled_dot_product_attention,
+)
+from kit.layers.cache import KeyValueCache
 from kit.layers.dropout import Dropout, dropout
 from kit.layers.embedding import Embedding
+from kit.layers.experts import MixtureOfExperts, load_balance
 from kit.layers.fused import fused
 from kit.layers.linear import Linear
 from kit.layers.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm
+from kit.layers.position import (
+    LearnedPosition,
+    RotaryPosition,
+    SinusoidalPosition,
+    rotary_angles,
+    rotate,
+    sinusoidal,
+)
 from kit.layers.softmax import LogSoftmax, Softmax, log_softmax, logsumexp, softmax
+from kit.layers.swap import swap
+from kit.layers.transformer import (
+    SwiGLU,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "ELU",
@@ -52,29 +83,53 @@ __all__ = [
     "BatchNorm2d",
     "Dropout",
     "Embedding",
+    "KeyValueCache",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPosition",
     "Linear",
+    "LoRALinear",
     "LogSoftmax",
+    "LowRankLinear",
+    "MixtureOfExperts",
+    "MultiheadAttention",
     "RMSNorm",
     "ReLU",
+    "RotaryPosition",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPosition",
     "Softmax",
     "Softplus",
+    "SwiGLU",
     "Tanh",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "add_lora",
+    "attention_weights",
+    "causal_mask",
     "dropout",
     "elu",
     "fused",
     "gelu",
     "leaky_relu",
+    "load_balance",
     "log_softmax",
     "logsumexp",
+    "merge_lora",
     "relu",
+    "remove_lora",
+    "rotary_angles",
+    "rotate",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
+    "sinusoidal",
     "softmax",
     "softplus",
+    "swap",
     "tanh",
 ]

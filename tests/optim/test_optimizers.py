@@ -1,6 +1,7 @@
 """Optimizers equal torch.optim's over 1,000 steps, as kernel and as formula."""
 
 import copy
+import inspect
 import math
 
 import pytest
@@ -277,6 +278,8 @@ def test_a_state_with_options_kit_lacks_is_refused():
         ("RMSprop", "centered"),
         ("Adam", "decoupled_weight_decay"),
     ]:
+        if option not in inspect.signature(getattr(torch.optim, name)).parameters:
+            continue  # newer than this torch
         state = getattr(torch.optim, name)(p, **{option: True}).state_dict()
         with pytest.raises(ValueError) as error:
             getattr(optim, name)(p).load_state_dict(state)

@@ -87,6 +87,7 @@ def test_one_cycle_options_equal_torch():
     )
 
 
+@pytest.mark.filterwarnings("ignore:The epoch parameter:UserWarning")  # torch 2.6, about its own call
 def test_then_equals_torchs_sequence():
     assert_same(
         optim.then(optim.linear_warmup(4, 0.1), 4, optim.cosine(6)),
