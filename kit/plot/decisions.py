@@ -60,9 +60,9 @@ def screening(prevalence: float, sensitivity: float, specificity: float, n: floa
 
 
 def estimates(rows: dict[str, Interval], *, reference: float, reference_label: str):
-    """Accuracies of one model on several splits with their intervals, and a vertical line to compare with.
+    """Accuracies of a model on several splits with their intervals.
 
-    `rows` maps a label to an interval, from top to bottom. Returns (figure, alt).
+    A vertical line at `reference` is there to compare with. `rows` maps a label to an interval, from top to bottom. Returns (figure, alt).
     """
     title = "One neuron on several splits, Wilson's 95 % intervals"
     figure, ax = axes(height=1.4 + 0.36 * len(rows), title=title)
@@ -99,9 +99,9 @@ def roc(fpr, tpr, auc: float, points: dict[str, tuple[float, float]]):
 
 
 def coverage(intervals: dict[str, Callable], n: int):
-    """How often intervals for n cases contain the truth, over the true accuracy; the band is 93 to 97 %.
+    """How often intervals for n cases contain the truth, over the true accuracy.
 
-    `intervals` maps a name to a function of (k, n), k an array (n + 1,), that returns the two
+    The band is 93 to 97 %. `intervals` maps a name to a function of (k, n), k an array (n + 1,), that returns the two
     ends. Binomial probabilities are added up, nothing is simulated. Returns (figure, alt).
     """
     truth = np.linspace(0.5, 0.995, 100)
