@@ -62,7 +62,8 @@ def screening(prevalence: float, sensitivity: float, specificity: float, n: floa
 def estimates(rows: dict[str, Interval], *, reference: float, reference_label: str):
     """Accuracies of a model on several splits with their intervals.
 
-    A vertical line at `reference` is there to compare with. `rows` maps a label to an interval, from top to bottom. Returns (figure, alt).
+    A vertical line at `reference` is there to compare with. `rows` maps a label to an
+    interval, from top to bottom. Returns (figure, alt).
     """
     title = "One neuron on several splits, Wilson's 95 % intervals"
     figure, ax = axes(height=1.4 + 0.36 * len(rows), title=title)
@@ -101,8 +102,9 @@ def roc(fpr, tpr, auc: float, points: dict[str, tuple[float, float]]):
 def coverage(intervals: dict[str, Callable], n: int):
     """How often intervals for n cases contain the truth, over the true accuracy.
 
-    The band is 93 to 97 %. `intervals` maps a name to a function of (k, n), k an array (n + 1,), that returns the two
-    ends. Binomial probabilities are added up, nothing is simulated. Returns (figure, alt).
+    The band is 93 to 97 %. `intervals` maps a name to a function of (k, n), k an array
+    (n + 1,), that returns the two ends. Binomial probabilities are added up, nothing is
+    simulated. Returns (figure, alt).
     """
     truth = np.linspace(0.5, 0.995, 100)
     k = np.arange(n + 1)
