@@ -1,6 +1,6 @@
 """Figures of lesson 04: a walk over a computation graph, difference quotients, descents, accuracies.
 
-walk   LAST_STEP   difference_errors   descents   accuracies
+walk   LAST_STEP   show_svg   difference_errors   descents   accuracies
 """
 
 import html
@@ -73,6 +73,21 @@ def walk(step: int, w1: float = 0.8, w2: float = 0.5, article: bool = False):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" {style}>{head}{"".join(parts)}</svg>',
         said,
     )
+
+
+def show_svg(svg: str, alt: str) -> None:
+    """Show a drawing in SVG with its alt text as the text form of the same output.
+
+    Raises: ValueError for an empty alt text.
+    Lesson: 04
+    """
+    if not alt.strip():
+        raise ValueError(f"alt={alt!r} is empty; say in a sentence what the drawing shows")
+    from IPython.display import display
+
+    role = "" if ' role="' in svg.partition(">")[0] else 'role="img" '
+    named = svg.replace("<svg ", f'<svg {role}aria-label="{html.escape(alt, quote=True)}" ', 1)
+    display({"image/svg+xml": named, "text/plain": alt}, raw=True)
 
 
 def _state(step: int, w1: float, w2: float, article: bool) -> tuple[dict[str, Value], str]:

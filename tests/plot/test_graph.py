@@ -7,8 +7,9 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from kit.autograd import Value, to_svg
 from kit.plot import COLOURS
-from kit.plot.graph import LAST_STEP, accuracies, descents, difference_errors, walk
+from kit.plot.graph import LAST_STEP, accuracies, descents, difference_errors, show_svg, walk
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = ["x", "w1", "b", "p1", "z1", "h", "w2", "p2", "z2", "y", "e", "J"]
@@ -123,6 +124,22 @@ def test_a_step_outside_the_walk_is_refused(step):
     message = f"step={step} is out of range; give an int >= 0 and <= 15"
     with pytest.raises(ValueError, match=re.escape(message)):
         walk(step)
+
+
+def test_a_drawing_is_shown_with_its_alt_text_in_both_forms(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append((bundle, raw)))
+    show_svg(*walk(7))
+    show_svg(to_svg(Value(3.0).tanh()), "a tanh")
+    for (bundle, raw), alt in zip(shown, ("Step 7 of 15: forward, J = e² = 2.698.", "a tanh"), strict=True):
+        assert raw and bundle["text/plain"] == alt
+        root = ET.fromstring(bundle["image/svg+xml"])
+        assert root.get("role") == "img" and root.get("aria-label") == alt
+
+
+def test_a_drawing_without_alt_text_is_refused():
+    with pytest.raises(ValueError, match="alt=' ' is empty; say in a sentence what the drawing shows"):
+        show_svg("<svg />", " ")
 
 
 def test_difference_errors_draw_each_method_and_name_the_best_nudge():
