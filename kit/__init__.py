@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 #: The rooms, line by line: a room imports only rooms to its left and lines above.
 LINES = (
     ("paths", "session", "check", "shapes", "autograd", "layers", "losses", "optim", "models"),
-    ("data", "metrics", "train"),
+    ("data", "metrics", "train", "generate"),
     (),
     ("planning", "governance"),
     ("plot", "widgets", "course", "cli"),

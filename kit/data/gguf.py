@@ -1,7 +1,7 @@
-"""Read the header of a GGUF file: what a published language model consists of.
+"""Read a GGUF file: what a published language model consists of.
 
-GGUF (llama.cpp) keeps metadata, vocabulary and quantized tensors in one file. This
-reads everything but the weights themselves, so a 98 MB model opens in a moment.
+GGUF (llama.cpp) keeps metadata, vocabulary and quantized tensors in one file. Opening
+one reads all but the weights, in a moment; `GGUF.tensor` turns one tensor into numbers.
 
     read_gguf  GGUF  TensorInfo
 """
@@ -12,6 +12,10 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from kit import check
+from kit.data.dequantize import dequantize
+from kit.shapes import Tensor
 
 #: ggml type number -> (name, values in a block, bytes of a block).
 TENSOR_TYPES: dict[int, tuple[str, int, int]] = {
@@ -103,6 +107,18 @@ class GGUF:
             role = parts[2] if parts[0] == "blk" and len(parts) > 2 else parts[0]
             found[role] = found.get(role, 0) + t.parameters
         return found
+
+    def tensor(self, name: str) -> Tensor:
+        """One tensor as float32 numbers, read from the file when asked for.
+
+        Raises: ValueError for an unknown name (with the nearest) or a type that cannot be
+        dequantized here. Lesson: 09.
+        """
+        check.one_of("name", name, [t.name for t in self.tensors])
+        info = next(t for t in self.tensors if t.name == name)
+        with open(self.path, "rb") as file:
+            file.seek(info.offset)
+            return dequantize(file.read(info.nbytes), info.type, info.shape)
 
     @property
     def bits_per_weight(self) -> float:

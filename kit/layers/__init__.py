@@ -11,7 +11,8 @@ In the order the lessons use them:
     BatchNorm2d                                 06
     Embedding                                   07
     LayerNorm  RMSNorm                          08
-    scaled_dot_product_attention  attention_weights  causal_mask  MultiheadAttention
+    scaled_dot_product_attention  causal_attention  attention_weights  causal_mask
+    MultiheadAttention
     sinusoidal  SinusoidalPosition  LearnedPosition  rotary_angles  rotate  RotaryPosition
     TransformerEncoderLayer  TransformerEncoder  TransformerDecoderLayer  TransformerDecoder
     SwiGLU  KeyValueCache  MixtureOfExperts  load_balance  swap
@@ -47,6 +48,7 @@ from kit.layers.adapters import LoRALinear, LowRankLinear, add_lora, merge_lora,
 from kit.layers.attention import (
     MultiheadAttention,
     attention_weights,
+    causal_attention,
     causal_mask,
     scaled_dot_product_attention,
 )
@@ -109,6 +111,7 @@ __all__ = [
     "TransformerEncoderLayer",
     "add_lora",
     "attention_weights",
+    "causal_attention",
     "causal_mask",
     "dropout",
     "elu",

@@ -1,6 +1,7 @@
 """Attention: softmax(Q Kᵀ / √D) V, alone and in several heads.
 
-scaled_dot_product_attention  attention_weights  causal_mask  MultiheadAttention
+scaled_dot_product_attention  causal_attention  attention_weights  causal_mask
+MultiheadAttention
 """
 
 import math
@@ -120,6 +121,30 @@ def scaled_dot_product_attention(
         key, value = key.repeat_interleave(group, -3), value.repeat_interleave(group, -3)
     weights = attention_weights(query, key, attn_mask, is_causal, scale)  # (..., H, T, S)
     return dropout(weights, dropout_p) @ value
+
+
+def causal_attention(
+    query: Float[Tensor, "B H T D"],
+    key: Float[Tensor, "B G S D"],
+    value: Float[Tensor, "B G S E"],
+    dropout_p: float = 0.0,
+) -> Float[Tensor, "B H T E"]:
+    """Attention in which the last query sees the last key and no query sees a later one.
+
+    What a decoder computes: T = S for a whole text, T < S where earlier keys and values
+    come from a cache, fewer key heads G than query heads H for grouped queries.
+
+    Raises:
+        ValueError: more queries than keys, shapes that do not fit, or `dropout_p` outside [0, 1].
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.3. Lesson: 08
+    """
+    T, S = query.shape[-2], key.shape[-2]
+    mask = causal_mask(T, S, device=query.device) if 1 < T != S else None
+    grouped = query.shape[1] != key.shape[1]
+    return scaled_dot_product_attention(
+        query, key, value, mask, dropout_p, is_causal=1 < T == S, enable_gqa=grouped
+    )
 
 
 class MultiheadAttention(nn.Module):

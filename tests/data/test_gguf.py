@@ -5,10 +5,12 @@ import struct
 import gguf as oracle
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kit import data
+from kit.data.dequantize import dequantize
 from kit.data.gguf import TENSOR_TYPES, read_gguf
 
 
@@ -192,3 +194,52 @@ def test_the_real_model_has_its_published_weights():
     assert sum(groups[k] for k in ("ffn_gate", "ffn_up", "ffn_down")) == count["feed-forward"]
     assert groups["token_embd"] == count["token embedding"]
     assert file.metadata["llama.rope.freq_base"] == 100_000
+
+
+def quantized(kind, rows=4, width=64):
+    values = np.random.default_rng(1).normal(size=(rows, width)).astype(np.float32)
+    return oracle.quantize(values, oracle.GGMLQuantizationType[kind])
+
+
+@pytest.mark.parametrize("kind", ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"])
+def test_weights_are_those_of_the_gguf_package(kind):
+    raw = quantized(kind)
+    expected = oracle.dequantize(raw, oracle.GGMLQuantizationType[kind])
+    got = dequantize(raw.tobytes(), kind, (4, 64))
+    assert got.dtype == torch.float32
+    assert np.array_equal(got.numpy(), expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    kind=st.sampled_from(["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]),
+    raw=st.binary(min_size=34 * 22, max_size=34 * 22),
+)
+def test_any_bytes_mean_what_the_gguf_package_says(kind, raw):
+    size = oracle.GGML_QUANT_SIZES[oracle.GGMLQuantizationType[kind]][1]
+    block = np.frombuffer(raw[: size * 3], dtype=np.uint8).reshape(3, size)
+    with np.errstate(all="ignore"):
+        expected = oracle.dequantize(block, oracle.GGMLQuantizationType[kind])
+        got = dequantize(block.tobytes(), kind, (3, 32)).numpy()
+    assert np.array_equal(got, expected, equal_nan=True)
+
+
+def test_tensors_are_read_by_name(real):
+    file = read_gguf(real)
+    assert torch.equal(file.tensor("token_embd.weight"), torch.ones(4, 32))
+    assert file.tensor("blk.1.attn_q.weight").shape == (2, 3, 32)
+    assert file.tensor("output.weight").shape == (3, 64)
+    with pytest.raises(ValueError) as error:
+        file.tensor("output.wait")
+    assert str(error.value).startswith(
+        "name='output.wait' is not known; did you mean 'output.weight'? choose from"
+    )
+
+
+def test_a_type_that_cannot_be_read_is_named():
+    with pytest.raises(ValueError) as error:
+        dequantize(b"", "Q6_K", (256,))
+    assert str(error.value).startswith("kind='Q6_K' is not known;")
+    with pytest.raises(ValueError) as error:
+        dequantize(bytes(8), "F32", (3,))
+    assert str(error.value) == "raw holds 2 weights, shape=(3,) needs 3"

@@ -266,3 +266,14 @@ def test_the_modules_errors(call, message):
     with pytest.raises(ValueError) as error:
         call(layers.MultiheadAttention(8, 2, batch_first=True), torch.zeros(2, 3, 8))
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("split", [0, 1, 3, 4])
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_causal_attention_with_earlier_keys_gives_the_rows_of_the_whole(on, split, heads):
+    q, k, v = draw(2, 4, 5, 4, seed=1), draw(2, heads, 5, 4, seed=2), draw(2, heads, 5, 4, seed=3)
+    expected = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    with layers.fused(on):
+        got = layers.causal_attention(q[:, :, split:], k, v)
+    torch.testing.assert_close(got, expected[:, :, split:])
