@@ -1,15 +1,7 @@
-"""Losses: functions first, then modules with torch.nn's arguments.
+"""Losses of classes, from logits or log-probabilities, in nats.
 
-    mse  mae  bce_with_logits  nll  cross_entropy
-    MSELoss  L1Loss  BCEWithLogitsLoss  NLLLoss  CrossEntropyLoss
-
-All take predictions first, targets second, and reduce by "mean" (the default),
-"sum" or "none". Logits may be of any size: ±1000 gives finite values and
-gradients. `with kit.layers.fused(False):` runs the formulas below instead of
-torch's kernels.
-
-Unlike torch, a target of another shape than the prediction is an error, never
-broadcast: (B, 1) against (B,) would silently compare all pairs.
+bce_with_logits  nll  cross_entropy
+BCEWithLogitsLoss  NLLLoss  CrossEntropyLoss
 """
 
 import torch
@@ -18,45 +10,8 @@ from torch.nn import functional as F
 
 from kit import check
 from kit.layers import fused, log_softmax
+from kit.losses.reduction import REDUCTIONS, check_pair, reduce
 from kit.shapes import Float, Num, Tensor
-
-REDUCTIONS = ("mean", "sum", "none")
-
-
-def mse(prediction: Tensor, target: Tensor, *, reduction: str = "mean") -> Float[Tensor, "..."]:
-    """Mean squared error (prediction − target)², in squared units of the target.
-
-    Args:
-        prediction, target: float tensors of one shape.
-        reduction: "mean" and "sum" give a scalar, "none" the shape of the input.
-
-    Raises:
-        ValueError: the shapes differ, or the reduction is unknown.
-
-    Lesson: 03
-    """
-    _check_pair("prediction", prediction, target, reduction)
-    if fused():
-        return F.mse_loss(prediction, target, reduction=reduction)
-    return _reduce((prediction - target) ** 2, reduction)
-
-
-def mae(prediction: Tensor, target: Tensor, *, reduction: str = "mean") -> Float[Tensor, "..."]:
-    """Mean absolute error |prediction − target|, in units of the target.
-
-    Args:
-        prediction, target: float tensors of one shape.
-        reduction: "mean" and "sum" give a scalar, "none" the shape of the input.
-
-    Raises:
-        ValueError: the shapes differ, or the reduction is unknown.
-
-    Lesson: 03
-    """
-    _check_pair("prediction", prediction, target, reduction)
-    if fused():
-        return F.l1_loss(prediction, target, reduction=reduction)
-    return _reduce((prediction - target).abs(), reduction)
 
 
 def bce_with_logits(
@@ -85,7 +40,7 @@ def bce_with_logits(
 
     Lesson: 03
     """
-    _check_pair("logits", logits, target, reduction)
+    check_pair("logits", logits, target, reduction)
     check.tensor("target", target, kind="float")
     if fused():
         return F.binary_cross_entropy_with_logits(
@@ -94,7 +49,7 @@ def bce_with_logits(
     negative_log_p = torch.logaddexp(-logits, torch.zeros_like(logits))  # log(1 + e^-z)
     factor = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
     loss = (1 - target) * logits + factor * negative_log_p
-    return _reduce(loss if weight is None else loss * weight, reduction)
+    return reduce(loss if weight is None else loss * weight, reduction)
 
 
 def nll(
@@ -163,7 +118,7 @@ def cross_entropy(
     check.probability("label_smoothing", label_smoothing)
     soft = target.is_floating_point() and target.shape == logits.shape
     if soft:
-        _check_pair("logits", logits, target, reduction)
+        check_pair("logits", logits, target, reduction)
         _check_weight("logits", logits, weight)
     else:
         _check_classes("logits", logits, target, weight, reduction)
@@ -205,7 +160,7 @@ def _class_loss(
         loss = (1 - smoothing) * loss + smoothing * torch.where(counted, spread, 0.0)
     if reduction == "mean":
         return loss.sum() / w_target.sum()
-    return _reduce(loss, reduction)
+    return reduce(loss, reduction)
 
 
 def _soft_class_loss(
@@ -218,21 +173,11 @@ def _soft_class_loss(
         q = q * weight.view(-1, *(1,) * (log_p.ndim - dim - 1))
     loss = -(q * log_p).sum(dim)
     # The mean is over samples, not over the classes of each.
-    return loss.mean() if reduction == "mean" else _reduce(loss, reduction)
-
-
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
-    return {"mean": torch.mean, "sum": torch.sum, "none": lambda x: x}[reduction](loss)
+    return loss.mean() if reduction == "mean" else reduce(loss, reduction)
 
 
 def _class_dim(x: Tensor) -> int:
     return 0 if x.ndim == 1 else 1
-
-
-def _check_pair(name: str, prediction: Tensor, target: Tensor, reduction: str) -> None:
-    check.one_of("reduction", reduction, REDUCTIONS)
-    check.tensor(name, prediction, kind="float")
-    check.same_shape(name, prediction, "target", target)
 
 
 def _check_weight(name: str, x: Tensor, weight: Tensor | None) -> None:
@@ -265,30 +210,6 @@ def _out_of_range(name: str, x: Tensor, target: Tensor) -> ValueError:
         f"target has class numbers from {int(target.min())} to {int(target.max())}, {name} has "
         f"{x.shape[_class_dim(x)]} classes; number them from 0 or widen the last layer"
     )
-
-
-class MSELoss(nn.Module):
-    """`mse` as a module; raises ValueError for an unknown reduction. Lesson: 03"""
-
-    def __init__(self, *, reduction: str = "mean"):
-        super().__init__()
-        check.one_of("reduction", reduction, REDUCTIONS)
-        self.reduction = reduction
-
-    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return mse(prediction, target, reduction=self.reduction)
-
-
-class L1Loss(nn.Module):
-    """`mae` as a module; raises ValueError for an unknown reduction. Lesson: 03"""
-
-    def __init__(self, *, reduction: str = "mean"):
-        super().__init__()
-        check.one_of("reduction", reduction, REDUCTIONS)
-        self.reduction = reduction
-
-    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return mae(prediction, target, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(nn.Module):
