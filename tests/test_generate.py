@@ -166,8 +166,8 @@ def test_pieces_wait_for_whole_characters():
         ),
         (
             lambda m: generate(m, torch.zeros(1, 13, dtype=torch.long), 1),
-            "prompt has shape (1, 13), its length must be 1..12; start a text without prompt with one start token, "
-            "cut a longer one to its end",
+            "prompt has shape (1, 13), its length must be 1..12; start a text without prompt with one start "
+            "token, cut a longer one to its end",
         ),
         (
             lambda m: generate(m, torch.zeros(3, dtype=torch.long), 1),
