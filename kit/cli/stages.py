@@ -25,7 +25,7 @@ from kit.cli import setup
 from kit.cli.report import errors
 
 #: Tests of the rooms that carry shape annotations.
-_SHAPED = ("layers", "optim", "models", "autograd", "train", "metrics", "test_losses.py", "test_generate.py")
+_SHAPED = ("layers", "optim", "models", "autograd", "train", "metrics", "losses", "test_generate.py")
 _COUNTS = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
 
