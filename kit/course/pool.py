@@ -50,14 +50,14 @@ class Event:
     error: str | None = None
 
 
-def static_environment(home: Path) -> dict[str, str]:
-    """What a validated run sets: static, strict, one thread, no learner.
+def static_environment(home: Path, *, strict: bool = True) -> dict[str, str]:
+    """What a run sets: static, one thread, no learner; strict: a claim that fails stops it.
 
     Lesson: 00
     """
     return {
         "KIT_STATIC": "1",
-        "KIT_STRICT": "1",
+        "KIT_STRICT": "1" if strict else "0",
         "OMP_NUM_THREADS": "1",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",

@@ -95,6 +95,8 @@ def run(
 ) -> Report:
     """Run the wanted lessons with the given parameters on `jobs` processes.
 
+    Claims are judged strictly only where every parameter but the profile is the lesson's
+    own: an experiment reports a claim that does not hold, and goes on.
     `out` gets the executed copies, `logs/` and `course.json`. A lesson that
     fails does not stop the others. `timeout` is in seconds per cell. On Ctrl-C
     the children are stopped and the report says what had finished.
@@ -112,7 +114,8 @@ def run(
         logs.mkdir(exist_ok=True)
         report = Report({**facts(), "parameters": dict(given or {}), "jobs": jobs}, planned=len(chosen))
         work = [_job(lesson, out, given or {}, timeout) for lesson in chosen]
-        environment = pool.static_environment(Path(home))
+        strict = set(given or {}) <= {"profile"}
+        environment = pool.static_environment(Path(home), strict=strict)
         try:
             for event in pool.execute_all(work, workers=jobs, environment=environment, logs=logs):
                 on_event(event)

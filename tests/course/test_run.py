@@ -163,3 +163,13 @@ def test_interrupt_stops_the_children_and_reports_what_finished(built_folder, tm
     assert json.loads((tmp_path / "out" / "course.json").read_text("utf-8"))["interrupted"] is True
     # They end by themselves when the parent has gone; on a busy machine that takes its time.
     assert len(family) >= 2 and not psutil.wait_procs(family, timeout=45)[1]
+
+
+def test_an_experiment_goes_on_after_a_claim_that_does_not_hold(built_folder, tmp_path):
+    miss = 'lesson.claim("always missed", 0.5, at_least=1)'
+    add_lesson(built_folder, 97, new=miss)
+    strict = run.run(["97"], out=tmp_path / "a", folder=built_folder).lessons[0]
+    assert "always missed" in strict.error
+    changed = run.run(["97"], {"flips": 100}, out=tmp_path / "b", folder=built_folder).lessons[0]
+    assert changed.error is None
+    assert changed.claims == (1, 2)
