@@ -1,9 +1,10 @@
 """What every lesson holds, in this order; the template of a new one.
 
-SECTIONS  FRONT_MATTER  new_lesson
+SECTIONS  FRONT_MATTER  new_lesson  sections  code_lines  minutes
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 #: The headings (level 2) of a lesson, in order. A heading may say more after a colon.
@@ -111,3 +112,29 @@ def sections(text: str) -> list[str]:
     """
     outside = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
     return [h.split(":")[0].strip() for h in re.findall(r"^## (.+)$", outside, flags=re.M)]
+
+
+def code_lines(source: str) -> int:
+    """The lines of a cell that are code: neither blank nor only a comment.
+
+    Lesson: 00
+    """
+    return sum(1 for line in source.splitlines() if line.strip() and not line.strip().startswith("#"))
+
+
+def minutes(text: Sequence[str], code: Sequence[str], exercises: Sequence) -> float:
+    """How long a reader alone needs: an estimate, the same for every lesson.
+
+    180 words a minute, five seconds for a line of code, and the minutes of the exercises
+    of one and two stars; those of three stars are optional.
+
+    Args:
+        text: the Markdown cells.
+        code: the code cells.
+        exercises: the lesson's, with `level` and `minutes`.
+
+    Lesson: 00
+    """
+    words = sum(len(cell.split()) for cell in text)
+    lines = sum(code_lines(cell) for cell in code)
+    return words / 180 + lines / 12 + sum(e.minutes for e in exercises if e.level < 3)
