@@ -131,7 +131,7 @@ def race(surface: str = "ravine", learning_rate: float = 0.03, steps: int = 100,
     names = list(RUNNERS) if shown == "all five" else [shown]
     place = SURFACES[surface]
     figure, (top, bottom) = axes(
-        1, 2, width=7.2, height=6.4, title=f"{surface}, learning rate {learning_rate:g}"
+        1, 2, width=7.2, height=6.4, title=f"{surface}, learning rate {learning_rate:.3g}"
     )
     _contours(top, place)
     said = []
@@ -149,7 +149,7 @@ def race(surface: str = "ravine", learning_rate: float = 0.03, steps: int = 100,
     bottom.set_xlim(0.5, max(steps, 2) + 0.5)
     bottom.minorticks_off()  # a third of the drawing time, and nobody reads them
     ends = "; ".join(said)
-    return figure, f"At most {steps} steps of learning rate {learning_rate:g} on the {surface}: {ends}."
+    return figure, f"At most {steps} steps of learning rate {learning_rate:.3g} on the {surface}: {ends}."
 
 
 def _contours(ax, place: Surface) -> None:
