@@ -8,8 +8,11 @@ In the order the lessons use them:
     ReLU  LeakyReLU  ELU  SELU  Sigmoid  Tanh  GELU  SiLU  Softplus
     logsumexp  softmax  log_softmax  Softmax  LogSoftmax
     dropout  Dropout  BatchNorm1d               05
-    BatchNorm2d                                 06
-    Embedding                                   07
+    im2col  conv2d  Conv2d  conv_transpose2d  ConvTranspose2d   06
+    max_pool2d  avg_pool2d  adaptive_avg_pool2d  MaxPool2d  AvgPool2d  AdaptiveAvgPool2d
+    BatchNorm2d  ResidualBlock
+    Embedding  masked_mean                      07
+    rnn_cell  lstm_cell  gru_cell  RNN  LSTM  GRU
     LayerNorm  RMSNorm                          08
     scaled_dot_product_attention  causal_attention  attention_weights  causal_mask
     MultiheadAttention
@@ -53,12 +56,22 @@ from kit.layers.attention import (
     scaled_dot_product_attention,
 )
 from kit.layers.cache import KeyValueCache
+from kit.layers.convolution import Conv2d, ConvTranspose2d, conv2d, conv_transpose2d, im2col
 from kit.layers.dropout import Dropout, dropout
 from kit.layers.embedding import Embedding
 from kit.layers.experts import MixtureOfExperts, load_balance
 from kit.layers.fused import fused
 from kit.layers.linear import Linear
 from kit.layers.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm
+from kit.layers.pooling import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    MaxPool2d,
+    adaptive_avg_pool2d,
+    avg_pool2d,
+    masked_mean,
+    max_pool2d,
+)
 from kit.layers.position import (
     LearnedPosition,
     RotaryPosition,
@@ -67,6 +80,8 @@ from kit.layers.position import (
     rotate,
     sinusoidal,
 )
+from kit.layers.recurrent import GRU, LSTM, RNN, gru_cell, lstm_cell, rnn_cell
+from kit.layers.residual import ResidualBlock
 from kit.layers.softmax import LogSoftmax, Softmax, log_softmax, logsumexp, softmax
 from kit.layers.swap import swap
 from kit.layers.transformer import (
@@ -80,9 +95,16 @@ from kit.layers.transformer import (
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
     "Embedding",
     "KeyValueCache",
@@ -93,10 +115,12 @@ __all__ = [
     "LoRALinear",
     "LogSoftmax",
     "LowRankLinear",
+    "MaxPool2d",
     "MixtureOfExperts",
     "MultiheadAttention",
     "RMSNorm",
     "ReLU",
+    "ResidualBlock",
     "RotaryPosition",
     "SiLU",
     "Sigmoid",
@@ -109,21 +133,31 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "adaptive_avg_pool2d",
     "add_lora",
     "attention_weights",
+    "avg_pool2d",
     "causal_attention",
     "causal_mask",
+    "conv2d",
+    "conv_transpose2d",
     "dropout",
     "elu",
     "fused",
     "gelu",
+    "gru_cell",
+    "im2col",
     "leaky_relu",
     "load_balance",
     "log_softmax",
     "logsumexp",
+    "lstm_cell",
+    "masked_mean",
+    "max_pool2d",
     "merge_lora",
     "relu",
     "remove_lora",
+    "rnn_cell",
     "rotary_angles",
     "rotate",
     "scaled_dot_product_attention",

@@ -11,10 +11,13 @@ from torch import nn
 from kit import check
 from kit.layers.activation import ELU, GELU, SELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from kit.layers.attention import MultiheadAttention
+from kit.layers.convolution import Conv2d, ConvTranspose2d
 from kit.layers.dropout import Dropout
 from kit.layers.embedding import Embedding
 from kit.layers.linear import Linear
 from kit.layers.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm
+from kit.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from kit.layers.recurrent import GRU, LSTM, RNN
 from kit.layers.softmax import LogSoftmax, Softmax
 from kit.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
@@ -22,11 +25,13 @@ _LAYERS = [
     *(Linear, Embedding, Dropout, BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm),
     *(ReLU, LeakyReLU, ELU, SELU, Sigmoid, Tanh, GELU, SiLU, Softplus, Softmax, LogSoftmax),
     *(MultiheadAttention, TransformerEncoderLayer, TransformerDecoderLayer),
+    *(Conv2d, ConvTranspose2d, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, RNN, LSTM, GRU),
 ]
 #: Layers that exist here and in torch.nn, with the same arguments and state_dict keys.
 TWINS: dict[type[nn.Module], type[nn.Module]] = {layer: getattr(nn, layer.__name__) for layer in _LAYERS}
 
-#: Used when a layer is made and not kept by it (args, kwargs: of a layer without any option).
+#: Used when a layer is made and not kept by it (args, kwargs: of a layer without any option, or of torch's
+#: recurrent ones, see `_options`).
 _NOT_STORED = {"args", "kwargs", "self", "device", "dtype", "generator"}
 
 
@@ -73,9 +78,9 @@ def _collect(prefix: str, module: nn.Module, table: dict, twins: dict) -> None:
 
 def _twin(name: str, layer: nn.Module, kind: type[nn.Module]) -> nn.Module:
     """A layer of class `kind` with the arguments, parameters and mode of `layer`."""
-    known = inspect.signature(kind).parameters
+    known = _options(kind)
     arguments = {}
-    for option, parameter in inspect.signature(type(layer)).parameters.items():
+    for option, parameter in _options(type(layer)).items():
         if option in _NOT_STORED:
             continue
         value = _argument(layer, option, parameter.default)
@@ -92,6 +97,17 @@ def _twin(name: str, layer: nn.Module, kind: type[nn.Module]) -> nn.Module:
         place = twin.get_submodule(owner)
         (place._parameters if leaf in place._parameters else place._buffers)[leaf] = tensor
     return twin.train(layer.training)
+
+
+def _options(kind: type[nn.Module]) -> dict[str, inspect.Parameter]:
+    """What the constructor takes; torch's RNN, LSTM and GRU declare it in their base class."""
+    options = dict(inspect.signature(kind).parameters)
+    if issubclass(kind, nn.RNNBase):
+        options |= inspect.signature(nn.RNNBase).parameters
+        del options["mode"]
+        if kind is nn.RNN:
+            options["nonlinearity"] = inspect.Parameter("nonlinearity", inspect.Parameter.KEYWORD_ONLY)
+    return options
 
 
 def _argument(layer: nn.Module, option: str, default: Any) -> Any:

@@ -50,6 +50,14 @@ ARGUMENTS = {
     "MultiheadAttention": (8, 2),
     "TransformerEncoderLayer": (8, 2),
     "TransformerDecoderLayer": (8, 2),
+    "Conv2d": (4, 6, (3, 2), 2, (1, 0), 1, 2, False),
+    "ConvTranspose2d": (4, 6, 3, 2, 1, 1, 2),
+    "MaxPool2d": (3, 2, 1),
+    "AvgPool2d": ((2, 3),),
+    "AdaptiveAvgPool2d": ((2, None),),
+    "RNN": (3, 4, 2, "relu", False, True),
+    "LSTM": (3, 4, 2, True, True, 0.5, True),
+    "GRU": (3, 4),
 }
 
 
