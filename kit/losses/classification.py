@@ -1,6 +1,6 @@
 """Losses of classes, from logits or log-probabilities, in nats.
 
-bce_with_logits  nll  cross_entropy
+bce_with_logits  nll  cross_entropy  sequence_cross_entropy  distillation
 BCEWithLogitsLoss  NLLLoss  CrossEntropyLoss
 """
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from kit import check
 from kit.layers import fused, log_softmax
 from kit.losses.reduction import REDUCTIONS, check_pair, reduce
-from kit.shapes import Float, Num, Tensor
+from kit.shapes import Float, Int, Num, Tensor
 
 
 def bce_with_logits(
@@ -138,6 +138,67 @@ def cross_entropy(
         return _class_loss(log_p, target, weight, ignore_index, label_smoothing, reduction)
     except IndexError:  # torch's word for a class outside [0, C)
         raise _out_of_range("logits", logits, target) from None
+
+
+def sequence_cross_entropy(
+    logits: Float[Tensor, "B T V"], target: Int[Tensor, "B T"], *, ignore_index: int = -100
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy of the tokens that count, in nats per token.
+
+    Every token weighs the same, whatever the length of its text: the mean is over the
+    tokens of the batch, not over means of texts.
+
+    Args:
+        logits: one row of V scores per position.
+        target: the token that should stand there, 0..V-1, or `ignore_index` (padding,
+            or a place that is not to be predicted).
+        ignore_index: the target that counts for nothing. The mean of nothing is NaN.
+
+    Raises:
+        TypeError: a dtype does not fit.
+        ValueError: a shape does not fit, or a token is outside the vocabulary.
+
+    Lesson: 08
+    """
+    check.tensor("logits", logits, ndim=3, kind="float")
+    check.tensor("target", target, ndim=2, kind="integer")
+    if target.shape != logits.shape[:2]:
+        raise ValueError(
+            f"target has shape {tuple(target.shape)}, {tuple(logits.shape[:2])} is needed for logits of "
+            f"shape {tuple(logits.shape)}; give one token per position"
+        )
+    return cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=ignore_index)
+
+
+def distillation(
+    student: Float[Tensor, "B C"], teacher: Float[Tensor, "B C"], *, temperature: float = 2.0
+) -> Float[Tensor, ""]:
+    """T² · KL(softmax(teacher/T) ‖ softmax(student/T)), the mean over samples, in nats.
+
+    T above 1 shows what the teacher thinks of the wrong classes. Gradients shrink by 1/T²,
+    hence the factor: the weight beside the loss on true labels then need not change with T.
+
+    Args:
+        student, teacher: finite logits. The teacher receives no gradient.
+        temperature: T above 0.
+
+    Raises:
+        TypeError: the logits are not of a floating dtype.
+        ValueError: the shapes differ, or T is not above 0.
+
+    Source: Hinton, Vinyals and Dean 2015, arXiv:1503.02531, section 2. Lesson: 13
+    """
+    check.tensor("student", student, ndim=2, kind="float")
+    check.tensor("teacher", teacher, kind="float")
+    check.same_shape("student", student, "teacher", teacher)
+    check.number("temperature", temperature, above=0)
+    log_q = log_softmax(student / temperature)
+    log_p = log_softmax(teacher.detach() / temperature)
+    if fused():
+        divergence = F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
+    else:
+        divergence = (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+    return divergence * temperature**2
 
 
 def _class_loss(
