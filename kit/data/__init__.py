@@ -4,7 +4,7 @@
     Entry  Status  Card
     Table  Standardizer  Texts
     random_split  stratified_split  group_split  time_split  k_fold  Split
-    Batches
+    Batches  TokenBlocks  in_order
     read_gguf  GGUF  TensorInfo
     ensure_torchvision
 
@@ -13,6 +13,7 @@
 """
 
 from kit.data.batches import Batches
+from kit.data.blocks import TokenBlocks, in_order
 from kit.data.fetch import get
 from kit.data.gguf import GGUF, TensorInfo, read_gguf
 from kit.data.loading import load
@@ -34,12 +35,14 @@ __all__ = [
     "Table",
     "TensorInfo",
     "Texts",
+    "TokenBlocks",
     "available",
     "card",
     "ensure_torchvision",
     "entries",
     "get",
     "group_split",
+    "in_order",
     "k_fold",
     "load",
     "path",
