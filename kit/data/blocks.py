@@ -30,7 +30,9 @@ def in_order(tokens: Int[Tensor, " N"], block: int) -> tuple[Int[Tensor, "K T"],
 
 
 class TokenBlocks:
-    """Iterate over random blocks of a text: `for x, y in TokenBlocks(tokens, 64, batch_size=12)`.
+    """Iterate over random blocks of a text: inputs and next tokens, (B, T) each.
+
+        for x, y in TokenBlocks(tokens, 64, batch_size=12): ...
 
     Every block starts at a place drawn anew, so an "epoch" is a number of `steps`. Iterating
     again goes on with fresh draws of the object's own generator; `state_dict` lets a run that
