@@ -12,6 +12,7 @@ to the CPU); results are Python floats or NumPy arrays. NumPy is all they need.
     brier_score_loss  calibration_curve  reliability  expected_calibration_error
     Interval  wilson_interval  clopper_pearson_interval  mean_interval  bootstrap_interval
     word_error_rate  character_error_rate  align  Alignment
+    recall_at_k  precision_at_k  ndcg_at_k  mean_reciprocal_rank  root_mean_squared_error
 
 Difference on purpose: a 0/0 (a class never predicted, say) is an error until
 `zero_division` says what it shall count as; scikit-learn warns and uses 0.
@@ -43,6 +44,13 @@ from kit.metrics.intervals import (
     mean_interval,
     wilson_interval,
 )
+from kit.metrics.ranking import (
+    mean_reciprocal_rank,
+    ndcg_at_k,
+    precision_at_k,
+    recall_at_k,
+    root_mean_squared_error,
+)
 from kit.metrics.scores import (
     average_precision_score,
     log_loss,
@@ -72,15 +80,20 @@ __all__ = [
     "f1_score",
     "log_loss",
     "mean_interval",
+    "mean_reciprocal_rank",
+    "ndcg_at_k",
     "negative_predictive_value",
     "positive_predictive_value",
+    "precision_at_k",
     "precision_recall_curve",
     "precision_recall_fscore_support",
     "precision_score",
+    "recall_at_k",
     "recall_score",
     "reliability",
     "roc_auc_score",
     "roc_curve",
+    "root_mean_squared_error",
     "specificity_score",
     "top_k_accuracy_score",
     "top_k_error",
