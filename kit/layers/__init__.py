@@ -8,9 +8,8 @@ In the order the lessons use them:
     ReLU  LeakyReLU  ELU  SELU  Sigmoid  Tanh  GELU  SiLU  Softplus
     logsumexp  softmax  log_softmax  Softmax  LogSoftmax
     dropout  Dropout  BatchNorm1d               05
-    im2col  conv2d  Conv2d  conv_transpose2d  ConvTranspose2d   06
-    max_pool2d  avg_pool2d  adaptive_avg_pool2d  MaxPool2d  AvgPool2d  AdaptiveAvgPool2d
-    BatchNorm2d  ResidualBlock
+    im2col  conv2d  Conv2d  ConvTranspose2d     06
+    MaxPool2d  AvgPool2d  AdaptiveAvgPool2d  BatchNorm2d  ResidualBlock
     Embedding  masked_mean                      07
     rnn_cell  lstm_cell  gru_cell  RNN  LSTM  GRU
     LayerNorm  RMSNorm                          08
@@ -56,22 +55,14 @@ from kit.layers.attention import (
     scaled_dot_product_attention,
 )
 from kit.layers.cache import KeyValueCache
-from kit.layers.convolution import Conv2d, ConvTranspose2d, conv2d, conv_transpose2d, im2col
+from kit.layers.convolution import Conv2d, ConvTranspose2d, conv2d, im2col
 from kit.layers.dropout import Dropout, dropout
 from kit.layers.embedding import Embedding
 from kit.layers.experts import MixtureOfExperts, load_balance
 from kit.layers.fused import fused
 from kit.layers.linear import Linear
 from kit.layers.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm
-from kit.layers.pooling import (
-    AdaptiveAvgPool2d,
-    AvgPool2d,
-    MaxPool2d,
-    adaptive_avg_pool2d,
-    avg_pool2d,
-    masked_mean,
-    max_pool2d,
-)
+from kit.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, masked_mean
 from kit.layers.position import (
     LearnedPosition,
     RotaryPosition,
@@ -133,14 +124,11 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
-    "adaptive_avg_pool2d",
     "add_lora",
     "attention_weights",
-    "avg_pool2d",
     "causal_attention",
     "causal_mask",
     "conv2d",
-    "conv_transpose2d",
     "dropout",
     "elu",
     "fused",
@@ -153,7 +141,6 @@ __all__ = [
     "logsumexp",
     "lstm_cell",
     "masked_mean",
-    "max_pool2d",
     "merge_lora",
     "relu",
     "remove_lora",

@@ -1,6 +1,6 @@
 """Convolution: one small kernel, the same at every place of the image.
 
-im2col  conv2d  Conv2d  conv_transpose2d  ConvTranspose2d
+im2col  conv2d  Conv2d  ConvTranspose2d
 """
 
 import math
@@ -96,51 +96,6 @@ def conv2d(
     kernels = weight.reshape(groups, O // groups, I * math.prod(kernel))
     y = (kernels @ columns).reshape(*B, O, H, W)
     return y if bias is None else y + bias[:, None, None]
-
-
-def conv_transpose2d(
-    x: Float[Tensor, "*B I H W"],
-    weight: Float[Tensor, "I O K_h K_w"],
-    bias: Float[Tensor, " _"] | None = None,
-    stride: Size = 1,
-    padding: Size = 0,
-    output_padding: Size = 0,
-    groups: int = 1,
-    dilation: Size = 1,
-) -> Float[Tensor, "*B _ H_out W_out"]:
-    """Each input pixel adds its multiple of the kernel to the output: `conv2d` turned around.
-
-    As `torch.nn.functional.conv_transpose2d`. It is the gradient of `conv2d` with respect to
-    its input; written here as a convolution: stride − 1 zeros between the pixels, then the
-    flipped kernel.
-
-    Args:
-        x: (B, I, H, W) or (I, H, W).
-        weight: (I, O / groups, kernel height, kernel width).
-        bias: one number per output channel.
-        stride: distance of neighbouring input pixels in the output.
-        padding: rows and columns cut off on each side of the output.
-        output_padding: rows and columns added below and on the right.
-        groups, dilation: as in `conv2d`.
-
-    Raises:
-        RuntimeError: shapes that do not fit (from PyTorch).
-
-    Source: Zeiler et al. 2010; Dumoulin and Visin 2016, arXiv:1603.07285, section 4. Lesson: 06
-    """
-    if fused():
-        return F.conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
-    (I, O, *kernel), (*B, _, H, W) = weight.shape, x.shape
-    (down, right), step = pair("stride", stride, 1), pair("dilation", dilation, 1)
-    spread = x.new_zeros(*B, I, (H - 1) * down + 1, (W - 1) * right + 1)
-    spread[..., ::down, ::right] = x
-    cut, extra = pair("padding", padding, 0), pair("output_padding", output_padding, 0)
-    top, left = (d * (k - 1) - p for k, d, p in zip(kernel, step, cut, strict=True))
-    spread = F.pad(spread, (left, left + extra[1], top, top + extra[0]))
-    turned = weight.reshape(groups, I // groups, O, *kernel).transpose(1, 2).flip(-2, -1)
-    return conv2d(
-        spread, turned.reshape(groups * O, I // groups, *kernel), bias, dilation=step, groups=groups
-    )
 
 
 class _Convolution(nn.Module):
@@ -247,14 +202,18 @@ class Conv2d(_Convolution):
 
 
 class ConvTranspose2d(_Convolution):
-    """Enlarge an image by learned kernels, as `torch.nn.ConvTranspose2d`.
+    """Convolution turned around, it enlarges an image; as `torch.nn.ConvTranspose2d`.
 
-    Weights are (in_channels, out_channels / groups, kernel height, kernel width). Each output
-    size is (size − 1) · stride − 2 · padding + dilation · (kernel − 1) + output_padding + 1.
+    Each input pixel adds its multiple of the kernels to the output: the gradient of `conv2d`
+    with respect to its input. The weight is (in_channels, out_channels / groups, kernel height,
+    kernel width). Each output size is
+    (size − 1) · stride − 2 · padding + dilation · (kernel − 1) + output_padding + 1.
 
     Args:
-        in_channels, out_channels, groups, bias: as in `Conv2d`.
-        kernel_size, stride, padding, output_padding, dilation: as in `conv_transpose2d`.
+        in_channels, out_channels, kernel_size, groups, bias, dilation: as in `Conv2d`.
+        stride: distance of neighbouring input pixels in the output.
+        padding: rows and columns cut off on each side of the output.
+        output_padding: rows and columns added below and on the right.
         device, dtype, generator: as in `Conv2d`.
 
     Raises:
@@ -296,7 +255,19 @@ class ConvTranspose2d(_Convolution):
         """
         self._check(x)
         options = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
-        return conv_transpose2d(x, self.weight, self.bias, *options)
+        if fused():
+            return F.conv_transpose2d(x, self.weight, self.bias, *options)
+        return self._formula(x, *options)
+
+    def _formula(self, x: Tensor, stride, padding, output_padding, groups, dilation) -> Tensor:
+        """stride − 1 zeros between the pixels, then a convolution with the flipped kernels."""
+        *B, I, H, W = x.shape
+        spread = x.new_zeros(*B, I, (H - 1) * stride[0] + 1, (W - 1) * stride[1] + 1)
+        spread[..., :: stride[0], :: stride[1]] = x
+        top, left = (d * (k - 1) - p for k, d, p in zip(self.kernel_size, dilation, padding, strict=True))
+        spread = F.pad(spread, (left, left + output_padding[1], top, top + output_padding[0]))
+        turned = self.weight.unflatten(0, (groups, I // groups)).transpose(1, 2).flatten(0, 1).flip(-2, -1)
+        return conv2d(spread, turned, self.bias, dilation=dilation, groups=groups)
 
 
 def pair(name: str, value: Size, low: int) -> tuple[int, int]:

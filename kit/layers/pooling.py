@@ -1,6 +1,6 @@
 """Pooling: many values become one, over patches of an image or over the steps of a text.
 
-max_pool2d  avg_pool2d  adaptive_avg_pool2d  MaxPool2d  AvgPool2d  AdaptiveAvgPool2d  masked_mean
+MaxPool2d  AvgPool2d  AdaptiveAvgPool2d  masked_mean
 """
 
 import math
@@ -13,76 +13,6 @@ from kit import check
 from kit.layers.convolution import Size, im2col, pair
 from kit.layers.fused import fused
 from kit.shapes import Bool, Float, Tensor
-
-
-def max_pool2d(
-    x: Float[Tensor, "*B C H W"],
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    dilation: Size = 1,
-) -> Float[Tensor, "*B C H_out W_out"]:
-    """The largest value of each patch; the gradient goes to the first pixel that has it.
-
-    Args:
-        x: (B, C, H, W) or (C, H, W).
-        kernel_size, stride, padding, dilation: as in `im2col`; stride None is the kernel size.
-
-    Raises:
-        ValueError, RuntimeError: the image is smaller than a patch.
-
-    Source: Ranzato et al. 2007. Lesson: 06
-    """
-    stride = kernel_size if stride is None else stride
-    if fused():
-        return F.max_pool2d(x, kernel_size, stride, padding, dilation)
-    patches = im2col(x, kernel_size, stride, padding, dilation, fill=-math.inf)
-    return patches.flatten(-4, -3).max(-3).values
-
-
-def avg_pool2d(
-    x: Float[Tensor, "*B C H W"], kernel_size: Size, stride: Size | None = None, padding: Size = 0
-) -> Float[Tensor, "*B C H_out W_out"]:
-    """The mean of each patch; added pixels count as zeros. Arguments as in `max_pool2d`.
-
-    Raises:
-        ValueError, RuntimeError: the image is smaller than a patch.
-
-    Source: LeCun et al. 1989. Lesson: 06
-    """
-    stride = kernel_size if stride is None else stride
-    if fused():
-        return F.avg_pool2d(x, kernel_size, stride, padding)
-    return im2col(x, kernel_size, stride, padding).mean((-4, -3))
-
-
-def adaptive_avg_pool2d(
-    x: Float[Tensor, "*B C H W"], output_size: int | tuple[int | None, int | None]
-) -> Float[Tensor, "*B C H_out W_out"]:
-    """Means over patches chosen so that the output has the wanted size.
-
-    Output i is the mean of the inputs ⌊i · size / output⌋ to ⌈(i + 1) · size / output⌉ − 1.
-
-    Args:
-        x: (B, C, H, W) or (C, H, W), at least one pixel.
-        output_size: one number or (height, width), there None keeps the size. 1 is the mean of the image.
-
-    Source: Lin, Chen and Yan 2013, arXiv:1312.4400, section 3.2 (output size 1). Lesson: 06
-    """
-    if fused():
-        return F.adaptive_avg_pool2d(x, output_size)
-    height, width = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * 2
-    rows = _averages(x.shape[-2], height, x)  # (H_out, H)
-    columns = _averages(x.shape[-1], width, x)  # (W_out, W)
-    return rows @ x @ columns.T
-
-
-def _averages(n: int, out: int | None, like: Tensor) -> Tensor:
-    """(out, n): row i has equal weights, of sum 1, where output i looks."""
-    out = n if out is None else out
-    i, j = torch.arange(out)[:, None], torch.arange(n)
-    inside = ((j >= i * n // out) & (j < ((i + 1) * n + out - 1) // out)).to(like)
-    return inside / inside.sum(1, keepdim=True)
 
 
 class _Pool2d(nn.Module):
@@ -101,9 +31,13 @@ class _Pool2d(nn.Module):
 
 
 class MaxPool2d(_Pool2d):
-    """`max_pool2d` as a module, as `torch.nn.MaxPool2d`.
+    """The largest value of each patch, as `torch.nn.MaxPool2d`.
 
-    torch's `ceil_mode` and `return_indices` are left out: no lesson needs them.
+    The gradient goes to the first pixel that has this value. torch's `ceil_mode` and
+    `return_indices` are left out: no lesson needs them.
+
+    Args:
+        kernel_size, stride, padding, dilation: as in `im2col`; stride None is the kernel size.
 
     Raises:
         TypeError, ValueError: a size is out of its range; padding is at most half the kernel.
@@ -117,17 +51,21 @@ class MaxPool2d(_Pool2d):
         self.dilation = dilation
 
     def forward(self, x: Float[Tensor, "*B C H W"]) -> Float[Tensor, "*B C H_out W_out"]:
-        """Return the largest value of each patch."""
-        return max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation)
+        """Return the maxima of (B, C, H, W) or (C, H, W)."""
+        options = (self.kernel_size, self.stride, self.padding, self.dilation)
+        if fused():
+            return F.max_pool2d(x, *options)
+        return im2col(x, *options, fill=-math.inf).flatten(-4, -3).max(-3).values
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, dilation={self.dilation}, ceil_mode=False"
 
 
 class AvgPool2d(_Pool2d):
-    """`avg_pool2d` as a module, as `torch.nn.AvgPool2d`.
+    """The mean of each patch, as `torch.nn.AvgPool2d`; added pixels count as zeros.
 
-    torch's `ceil_mode`, `count_include_pad` and `divisor_override` are left out.
+    Arguments as in `MaxPool2d`. torch's `ceil_mode`, `count_include_pad` and
+    `divisor_override` are left out.
 
     Raises:
         TypeError, ValueError: a size is out of its range; padding is at most half the kernel.
@@ -139,17 +77,23 @@ class AvgPool2d(_Pool2d):
         super().__init__(kernel_size, stride, padding)
 
     def forward(self, x: Float[Tensor, "*B C H W"]) -> Float[Tensor, "*B C H_out W_out"]:
-        """Return the mean of each patch."""
-        return avg_pool2d(x, self.kernel_size, self.stride, self.padding)
+        """Return the means of (B, C, H, W) or (C, H, W)."""
+        options = (self.kernel_size, self.stride, self.padding)
+        return F.avg_pool2d(x, *options) if fused() else im2col(x, *options).mean((-4, -3))
 
 
 class AdaptiveAvgPool2d(nn.Module):
-    """`adaptive_avg_pool2d` as a module, as `torch.nn.AdaptiveAvgPool2d`.
+    """Means over patches that fit a wanted output size, as `torch.nn.AdaptiveAvgPool2d`.
+
+    Output i is the mean of the inputs ⌊i · size / output⌋ to ⌈(i + 1) · size / output⌉ − 1.
+
+    Args:
+        output_size: one number or (height, width), there None keeps the size. 1 is the mean of the image.
 
     Raises:
-        TypeError, ValueError: a size is neither None nor a whole number of at least 1.
+        TypeError, ValueError: a size is not a whole number of at least 1.
 
-    Source: Lin, Chen and Yan 2013, arXiv:1312.4400, section 3.2. Lesson: 06
+    Source: Lin, Chen and Yan 2013, arXiv:1312.4400, section 3.2 (output size 1). Lesson: 06
     """
 
     def __init__(self, output_size: int | tuple[int | None, int | None]):
@@ -159,11 +103,24 @@ class AdaptiveAvgPool2d(nn.Module):
         self.output_size = output_size
 
     def forward(self, x: Float[Tensor, "*B C H W"]) -> Float[Tensor, "*B C H_out W_out"]:
-        """Return the means, in the wanted size."""
-        return adaptive_avg_pool2d(x, self.output_size)
+        """Return the means of (B, C, H, W) or (C, H, W), at least one pixel each."""
+        if fused():
+            return F.adaptive_avg_pool2d(x, self.output_size)
+        size = self.output_size
+        height, width = size if isinstance(size, (tuple, list)) else (size, size)
+        rows, columns = _averages(x.shape[-2], height, x), _averages(x.shape[-1], width, x)
+        return rows @ x @ columns.T
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
+
+
+def _averages(n: int, out: int | None, like: Tensor) -> Tensor:
+    """(out, n): row i has equal weights, of sum 1, where output i looks."""
+    out = n if out is None else out
+    i, j = torch.arange(out)[:, None], torch.arange(n)
+    inside = ((j >= i * n // out) & (j < ((i + 1) * n + out - 1) // out)).to(like)
+    return inside / inside.sum(1, keepdim=True)
 
 
 def masked_mean(x: Float[Tensor, "*B T D"], padding: Bool[Tensor, "*B T"]) -> Float[Tensor, "*B D"]:

@@ -18,48 +18,34 @@ from kit.layers.dropout import dropout
 from kit.layers.fused import fused
 from kit.shapes import Float, Tensor
 
-Bias = Float[Tensor, " G"] | None
-
 
 def rnn_cell(
-    x: Float[Tensor, "*B D"],
-    h: Float[Tensor, "*B H"],
-    weight_ih: Float[Tensor, "G D"],
-    weight_hh: Float[Tensor, "G H"],
-    bias_ih: Bias = None,
-    bias_hh: Bias = None,
-    nonlinearity: str = "tanh",
+    x: Float[Tensor, "*B D"], h: Float[Tensor, "*B H"], *weights: Tensor, nonlinearity: str = "tanh"
 ) -> Float[Tensor, "*B H"]:
-    """The next state: tanh(W_ih x + b_ih + W_hh h + b_hh), G = H rows of weights.
+    """The next state: tanh(W_ih x + b_ih + W_hh h + b_hh).
 
     Args:
         x: the input of this step.
         h: the state before it.
-        weight_ih, weight_hh, bias_ih, bias_hh: as `RNN` holds them.
+        weights: W_ih (H, D), W_hh (H, H), and b_ih (H), b_hh (H) if there are biases: one layer's
+            parameters, in torch's order.
         nonlinearity: "tanh" or "relu".
 
     Source: Elman 1990. Lesson: 07
     """
-    a = F.linear(x, weight_ih, bias_ih) + F.linear(h, weight_hh, bias_hh)
-    return tanh(a) if nonlinearity == "tanh" else relu(a)
+    from_x, from_h = _products(x, h, *weights)
+    return (tanh if nonlinearity == "tanh" else relu)(from_x + from_h)
 
 
 def lstm_cell(
-    x: Float[Tensor, "*B D"],
-    state: tuple[Float[Tensor, "*B H"], Float[Tensor, "*B H"]],
-    weight_ih: Float[Tensor, "G D"],
-    weight_hh: Float[Tensor, "G H"],
-    bias_ih: Bias = None,
-    bias_hh: Bias = None,
-    *,
-    need_gates: bool = False,
+    x: Float[Tensor, "*B D"], state: tuple[Tensor, Tensor], *weights: Tensor, need_gates: bool = False
 ) -> tuple:
-    """One step of an LSTM; G = 4H rows of weights: input, forget, cell and output gate.
+    """One step of an LSTM; its weights are those of input, forget, cell and output gate.
 
     Args:
         x: the input of this step.
-        state: (h, c) before it.
-        weight_ih, weight_hh, bias_ih, bias_hh: as `LSTM` holds them.
+        state: (h, c) before it, each (B, H).
+        weights: as in `rnn_cell`, each with 4 H rows.
         need_gates: also return the gates.
 
     Returns:
@@ -69,7 +55,7 @@ def lstm_cell(
     Source: Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000. Lesson: 07
     """
     h, c = state
-    i, f, g, o = (F.linear(x, weight_ih, bias_ih) + F.linear(h, weight_hh, bias_hh)).chunk(4, -1)
+    i, f, g, o = sum(_products(x, h, *weights)).chunk(4, -1)
     i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
     c = f * c + i * g
     h = o * tanh(c)
@@ -77,16 +63,9 @@ def lstm_cell(
 
 
 def gru_cell(
-    x: Float[Tensor, "*B D"],
-    h: Float[Tensor, "*B H"],
-    weight_ih: Float[Tensor, "G D"],
-    weight_hh: Float[Tensor, "G H"],
-    bias_ih: Bias = None,
-    bias_hh: Bias = None,
-    *,
-    need_gates: bool = False,
+    x: Float[Tensor, "*B D"], h: Float[Tensor, "*B H"], *weights: Tensor, need_gates: bool = False
 ) -> Float[Tensor, "*B H"] | tuple:
-    """One step of a GRU; G = 3H rows of weights: reset gate, update gate, new state.
+    """One step of a GRU; its weights are those of reset gate, update gate and new state.
 
     As in PyTorch and Keras the reset gate acts after the product W_hh h, and an update
     gate of 1 keeps the old state.
@@ -94,7 +73,7 @@ def gru_cell(
     Args:
         x: the input of this step.
         h: the state before it.
-        weight_ih, weight_hh, bias_ih, bias_hh: as `GRU` holds them.
+        weights: as in `rnn_cell`, each with 3 H rows.
         need_gates: also return the gates.
 
     Returns:
@@ -102,12 +81,15 @@ def gru_cell(
 
     Source: Cho et al. 2014, arXiv:1406.1078, equations 5-8. Lesson: 07
     """
-    x_r, x_z, x_n = F.linear(x, weight_ih, bias_ih).chunk(3, -1)
-    h_r, h_z, h_n = F.linear(h, weight_hh, bias_hh).chunk(3, -1)
+    (x_r, x_z, x_n), (h_r, h_z, h_n) = (part.chunk(3, -1) for part in _products(x, h, *weights))
     r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
     n = tanh(x_n + r * h_n)
     h = (1 - z) * n + z * h
     return (h, {"reset": r, "update": z, "new": n}) if need_gates else h
+
+
+def _products(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None) -> tuple[Tensor, Tensor]:
+    return F.linear(x, weight_ih, bias_ih), F.linear(h, weight_hh, bias_hh)
 
 
 class _Recurrent(nn.Module):
@@ -137,19 +119,15 @@ class _Recurrent(nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
-        for name, size in (
-            ("input_size", input_size),
-            ("hidden_size", hidden_size),
-            ("num_layers", num_layers),
-        ):
-            check.integer(name, size, 1)
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        for name in ("input_size", "hidden_size", "num_layers"):
+            check.integer(name, getattr(self, name), 1)
         check.probability("dropout", dropout)
         if dropout and num_layers == 1:
             warnings.warn(
                 f"dropout={dropout} acts between layers and num_layers=1; use more layers or a Dropout layer",
                 stacklevel=2,
             )
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.directions = bidirectional, 1 + bidirectional
         self._flat_weights_names = []
@@ -338,8 +316,7 @@ class RNN(_Recurrent):
         return torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
 
     def _step(self, x: Tensor, state: tuple, weights: list[Tensor]) -> tuple[Tensor]:
-        bias = weights[2:] or (None, None)
-        return (rnn_cell(x, state[0], *weights[:2], *bias, self.nonlinearity),)
+        return (rnn_cell(x, state[0], *weights, nonlinearity=self.nonlinearity),)
 
 
 class LSTM(_Recurrent):

@@ -157,7 +157,9 @@ def test_cells_equal_torchs():
         with layers.fused(on):
             assert_close(layers.lstm_cell(x, (h, c), *weights[0]), lstm(x, (h, c)), torch.float32)
             assert_close([layers.gru_cell(x, h, *weights[1])], [gru(x, h)], torch.float32)
-            assert_close([layers.rnn_cell(x, h, *weights[2], "relu")], [rnn(x, h)], torch.float32)
+            assert_close(
+                [layers.rnn_cell(x, h, *weights[2], nonlinearity="relu")], [rnn(x, h)], torch.float32
+            )
 
 
 def test_the_gates_explain_the_step():
