@@ -2,10 +2,11 @@
 
 import argparse
 import importlib
+from pathlib import Path
 
 from benchmarks.harness import CLOCKS, Session
 
-ENTRIES = ("imports", "optimizers", "trainer")
+ENTRIES = ("imports", "optimizers", "trainer", "layers", "gpt", "generation", "byte_pairs", "yardstick")
 
 
 def main() -> None:
@@ -14,7 +15,8 @@ def main() -> None:
     parser.add_argument(
         "entries", nargs="*", metavar="|".join(ENTRIES), help="what to measure (default: all)"
     )
-    parser.add_argument("--pairs", type=int, default=15, help="interleaved pairs per comparison")
+    parser.add_argument("--pairs", type=int, default=15, help="interleaved pairs per comparison, or seeds")
+    parser.add_argument("--text", type=Path, help="the yardstick's text (default: the bundled Shakespeare)")
     parser.add_argument("--threads", type=int, default=1, help="PyTorch's threads")
     parser.add_argument(
         "--clock", choices=CLOCKS, default="wall", help="wall time, or this process's CPU time"
@@ -25,6 +27,7 @@ def main() -> None:
         parser.error(f"entries={sorted(unknown)} are not known; choose from {', '.join(ENTRIES)}")
     for entry in arguments.entries or ENTRIES:
         options = {"pairs": arguments.pairs, "threads": arguments.threads, "clock": arguments.clock}
+        options["text"] = arguments.text
         with Session(entry, **options) as session:
             importlib.import_module(f"benchmarks.{entry}").measure(session)
 

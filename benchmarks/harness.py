@@ -118,10 +118,17 @@ class Session:
     """One benchmark: prints its table line by line and appends its results to build/."""
 
     def __init__(
-        self, entry: str, *, pairs: int = 15, threads: int = 1, clock: str = "wall", record: Path = RECORD
+        self,
+        entry: str,
+        *,
+        pairs: int = 15,
+        threads: int = 1,
+        clock: str = "wall",
+        record: Path = RECORD,
+        text: Path | None = None,
     ):
         self.entry, self.pairs, self.threads, self.record = entry, pairs, threads, record
-        self.clock = clock
+        self.clock, self.text = clock, text
         self.results: list[dict[str, object]] = []
 
     def __enter__(self) -> "Session":
