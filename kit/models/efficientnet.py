@@ -5,6 +5,7 @@ EfficientNetConfig  EfficientNet  load_efficientnet
 
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 from torch.nn import functional as F
 
