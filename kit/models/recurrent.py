@@ -132,7 +132,7 @@ class RNNClassifier(nn.Module):
             pad = self.config.pad
             padding = torch.zeros_like(tokens, dtype=torch.bool) if pad is None else tokens == pad
         check.same_shape("padding", padding, "tokens", tokens)
-        padding, order = padding.sort(1, stable=True)  # what is real comes first, in its order
+        padding, order = padding.sort(stable=True, dim=1)  # what is real comes first, in its order
         x = self.embedding(tokens.gather(1, order)).masked_fill(padding[..., None], 0.0)
         lengths = (~padding).sum(1).clamp(min=1).cpu()  # an empty text is one zero vector
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
