@@ -132,7 +132,7 @@ def _keep(entry: Entry, file: File, archive: Path, work: Path) -> None:
     with _member(archive, file.inside, entry) as source, open(part, "wb") as target:
         found = _copy(source, target, file.bytes)
     if found == file.sha256 and file.columns:
-        _drop_columns(part, file.columns)
+        _drop_columns(part, file)
         found = registry.sha256_of(part)
     if final.exists():
         os.replace(final, final.with_name(final.name + ".damaged"))
@@ -177,20 +177,24 @@ def _member(archive: Path, inside: str, entry: Entry):
             yield stream
 
 
-def _drop_columns(file: Path, columns: tuple[str, ...]) -> None:
-    """Rewrite a CSV file with the allowed columns only, before it can reach the cache."""
-    rows = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline=""))
-    lost = [c for c in columns if c not in (rows.fieldnames or ())]
+def _drop_columns(part: Path, file: File) -> None:
+    """Rewrite a table as CSV with the allowed columns only, before it can reach the cache."""
+    if file.inside.endswith(".parquet.brotli"):
+        import pyarrow.parquet
+
+        table = pyarrow.parquet.read_table(part)
+        names, rows = table.column_names, table.to_pylist()
+    else:
+        reader = csv.DictReader(io.StringIO(part.read_text(encoding="utf-8"), newline=""))
+        names, rows = reader.fieldnames or [], list(reader)
+    lost = [c for c in file.columns if c not in names]
     if lost:
-        raise DataError(
-            f"{file.name.removesuffix('.part')} has no column {lost[0]!r}; "
-            "update kit, its registry is out of date"
-        )
+        raise DataError(f"{file.name} has no column {lost[0]!r}; update kit, its registry is out of date")
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(out, file.columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    file.write_text(out.getvalue(), encoding="utf-8", newline="")
+    part.write_text(out.getvalue(), encoding="utf-8", newline="")
 
 
 @contextmanager

@@ -3,15 +3,24 @@
 load
 """
 
+from pathlib import Path
+
 from kit.data import registry
+from kit.data.corpora import Corpus, Pairs, read_pairs, read_plays, read_poems
 from kit.data.fetch import get
 from kit.data.gguf import GGUF, read_gguf
+from kit.data.images import Images, Photos, read_faces, read_images, read_photos
+from kit.data.ratings import Ratings, read_ratings
 from kit.data.tables import Table, read_table
 from kit.data.text import Texts, read_texts
 
+Loaded = Table | Texts | Images | Photos | Corpus | Pairs | Ratings | GGUF | dict[str, Path]
 
-def load(name: str, *, fetch: bool = False, **options) -> Table | Texts | GGUF:
-    """Load the data set or model header `name`: a `Table`, `Texts` or `GGUF`.
+
+def load(name: str, *, fetch: bool = False, **options) -> Loaded:
+    """Load the data set or model `name`, as the kind of object that its registry entry says.
+
+    A model that is no GGUF comes as its verified files by name: {"vocab.txt": Path, ...}.
 
     Uses no network unless `fetch` is true: what is absent raises a DataError that says
     `kit data get NAME`. `options` go to the reader (`dtype=` for tables).
@@ -22,11 +31,19 @@ def load(name: str, *, fetch: bool = False, **options) -> Table | Texts | GGUF:
     entry = registry.entry(name)
     if fetch or entry.way == "dependency":
         get(name)
-    return _READERS[entry.reader](entry, **options)
+    return _READERS[entry.reader](entry, registry.card(name), **options)
 
 
 _READERS = {
-    "table": lambda entry, **options: read_table(entry, registry.card(entry.name), **options),
-    "texts": lambda entry: read_texts(entry, registry.card(entry.name)),
-    "gguf": lambda entry: read_gguf(registry.path(entry.name)),
+    "table": read_table,
+    "texts": read_texts,
+    "images": read_images,
+    "photos": read_photos,
+    "faces": read_faces,
+    "poems": read_poems,
+    "plays": read_plays,
+    "pairs": read_pairs,
+    "ratings": read_ratings,
+    "gguf": lambda entry, card: read_gguf(registry.path(entry.name)),
+    "files": lambda entry, card: {f.name: registry.path(entry.name, f.name) for f in entry.files},
 }

@@ -44,8 +44,9 @@ class File:
 
     @property
     def name(self) -> str:
-        """The file's name in the cache or in `datasets/<entry>/`."""
-        return self.inside.rsplit("/", 1)[-1]
+        """The file's name in the cache or in `datasets/<entry>/`; a Parquet table is kept as CSV."""
+        name = self.inside.rsplit("/", 1)[-1]
+        return name.replace(".parquet.brotli", ".csv") if self.columns else name
 
     @property
     def expected(self) -> str:

@@ -18,7 +18,7 @@ class Index:
         self.folder, self.datasets = folder, datasets
         self.registry: list[str] = []
 
-    def wheel(self, package: str, files: dict[str, str]) -> Path:
+    def wheel(self, package: str, files: dict[str, str | bytes]) -> Path:
         path = self.folder / f"{package}-1.0-py3-none-any.whl"
         info = f"{package}-1.0.dist-info/"
         meta = {
@@ -32,7 +32,16 @@ class Index:
                 box.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), text)
         return path
 
-    def add(self, name: str, files: dict[str, str], *, reader="texts", extra="", file_extra="", archive=None):
+    def add(
+        self,
+        name: str,
+        files: dict[str, str | bytes],
+        *,
+        reader="texts",
+        extra="",
+        file_extra="",
+        archive=None,
+    ):
         """Register `files` of a new wheel; `archive` overrides its hash."""
         path = self.wheel(f"pkg_{name}", files)
         lines = [
@@ -43,7 +52,7 @@ class Index:
             extra,
         ]
         for inside, text in files.items():
-            raw = text.encode()
+            raw = text if isinstance(text, bytes) else text.encode()
             lines += [
                 f'[[{name}.files]]\ninside = "{inside}"\nsha256 = "{sha256(raw)}"\nbytes = {len(raw)}',
                 file_extra,

@@ -118,6 +118,21 @@ def test_columns_outside_the_allow_list_never_reach_the_cache(index, tmp_path):
         assert not (file.is_file() and b"Ada" in file.read_bytes())
 
 
+def test_a_parquet_table_is_kept_as_csv_with_its_allowed_columns(index, tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    made = tmp_path / "people.parquet.brotli"
+    table = pyarrow.table({"name": ["Ada", "Bo"], "age": [36, 41], "income": [1, 2]})
+    pyarrow.parquet.write_table(table, made, compression="brotli")
+    kept = "age,income\n36,1\n41,2\n"
+    extra = f'columns = ["age", "income"]\nkept_sha256 = "{sha256(kept.encode())}"'
+    index.add("people", {"pkg_people/people.parquet.brotli": made.read_bytes()}, file_extra=extra)
+    (file,) = data.get("people")
+    assert (file.name, file.read_text()) == ("people.csv", kept)
+    assert data.path("people") == file
+
+
 def test_a_lost_column_is_named(index):
     extra = f'columns = ["age", "rent"]\nkept_sha256 = "{WRONG}"'
     index.add("people", {"pkg_people/people.csv": PEOPLE}, file_extra=extra)

@@ -20,7 +20,11 @@ FIELDS = (
 
 def test_the_stage_has_its_entries():
     names = [e.name for e in ENTRIES]
-    assert names == ["digits", "breast_cancer", "wine", "diabetes", "iris", "shop_reviews", "smollm2_135m"]
+    first = ["digits", "breast_cancer", "wine", "diabetes", "iris", "shop_reviews", "smollm2_135m"]
+    bundled = ["fashion_mnist", "quatrains", "shakespeare", "interface_strings"]
+    rest = ["photos", "faces", "movielens", "minilm", "efficientnet_lite0", "gpt2_vocabulary"]
+    assert names == [*first, *bundled, *rest]
+    assert [e.name for e in ENTRIES if e.way == "bundled"] == bundled
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
@@ -44,6 +48,14 @@ def test_unstated_licences_are_never_bundled():
     for entry in ENTRIES:
         if any("unstated" in text for text in data.card(entry.name).licenses.values()):
             assert entry.way != "bundled"
+
+
+def test_what_is_bundled_lies_here_undamaged_with_its_licence():
+    for entry in ENTRIES:
+        if entry.way == "bundled":
+            assert data.get(entry.name) == tuple(entry.folder / file.name for file in entry.files)
+            assert "permi" in (entry.folder / "LICENSE").read_text("utf-8").lower()
+            assert (paths.datasets() / "build" / f"{entry.name}.py").is_file()
 
 
 def test_all_bundled_data_stay_small():
@@ -94,7 +106,7 @@ def test_the_test_part_does_not_move_the_scaler():
             lambda: data.load("digit"),
             ValueError,
             "name='digit' is not known; did you mean 'digits'? choose from "
-            "digits, breast_cancer, wine, diabetes, iris, shop_reviews, smollm2_135m",
+            + ", ".join(e.name for e in ENTRIES),
         ),
         (
             lambda: data.path("digits"),
