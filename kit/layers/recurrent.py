@@ -242,7 +242,7 @@ class _Recurrent(nn.Module):
         shape = (self.num_layers * self.directions, B, self.hidden_size)
         if hx is None:
             return (x.new_zeros(shape),) * self.states
-        state = tuple(hx) if self.states == 2 else (hx,)
+        state = (hx,) if isinstance(hx, Tensor) else tuple(hx)
         wanted = shape[::2] if single else shape
         if len(state) != self.states or any(tuple(s.shape) != wanted for s in state):
             shapes = " and ".join(str(tuple(s.shape)) for s in state)

@@ -248,6 +248,11 @@ def test_known_counts():
             "hx has shape (1, 4) and (4,), LSTM needs (1, 4) twice, (h, c); give one state per layer and "
             "direction",
         ),
+        (
+            lambda: layers.GRU(3, 4)(torch.zeros(5, 2, 3), (torch.zeros(1, 2, 4),) * 2),
+            "hx has shape (1, 2, 4) and (1, 2, 4), GRU needs (1, 2, 4); give one state per layer and "
+            "direction",
+        ),
         (lambda: layers.RNN(3, 0), "hidden_size=0 is out of range; give an int >= 1"),
         (lambda: layers.RNN(3, 4, dropout=2.0), "dropout=2.0 is out of range; give a float >= 0 and <= 1"),
         (
