@@ -9,6 +9,7 @@ import kit
 from kit.cli import course, data, stages
 from kit.cli import runs as run_logs
 from kit.cli.doctor import examine
+from kit.cli.train import train
 
 app = typer.Typer(
     help="A course you can run and a laboratory you can change.",
@@ -19,7 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data", help="The data sets and models: list, get, verify.")
 app.add_typer(run_logs.app, name="runs", help="The training runs on this machine: list, compare.")
-for command in (course.run, course.build, course.claims, course.translate, course.lab, course.course):
+for command in (train, course.run, course.build, course.claims, course.translate, course.lab, course.course):
     app.command()(command)
 app.command("new-lesson")(course.new_lesson)
 for command in (stages.test, stages.lint, stages.bench):
