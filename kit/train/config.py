@@ -259,9 +259,9 @@ def build_model(options: dict, kind: str, sizes: dict) -> nn.Module:
 def run_config(
     config: RunConfig, out: Path, *, resume: bool = False, device: str = "auto", progress: bool | None = None
 ) -> History:
-    """Train; leave weights, log and checkpoints in `out`. Under torchrun every process calls it.
+    """Train; leave weights, log and checkpoints in `out`.
 
-    `out` gets `model.safetensors`, `run.jsonl` (a line an evaluation) and `checkpoints/`.
+    Under torchrun every process calls it. `out` gets `model.safetensors`, `run.jsonl` (a line an evaluation) and `checkpoints/`.
 
     Raises:
         TypeError, ValueError: parts that do not fit together, a folder that holds another run.
