@@ -1,6 +1,5 @@
 """The real SmolLM2-135M in our code computes what the reference implementation computes."""
 
-
 import pytest
 import torch
 
