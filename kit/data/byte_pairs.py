@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
 
 from kit import check
 from kit.data.byte_pair_training import train_merges
@@ -58,7 +57,7 @@ class BytePairTokenizer(Tokenizer):
         self._cache: dict[str, list[int]] = {}
 
     @classmethod
-    def train(cls, text: str, vocab_size: int, *, special: Sequence[str] = ()) -> Self:
+    def train(cls, text: str, vocab_size: int, *, special: Sequence[str] = ()) -> "BytePairTokenizer":
         """Learn a vocabulary of `vocab_size` tokens from `text`, fewer if it is soon exhausted.
 
         `special` names roles, as in CharTokenizer; these tokens come first, then the bytes.
@@ -75,7 +74,7 @@ class BytePairTokenizer(Tokenizer):
         return cls(vocabulary, merges, special=roles.values(), roles=roles)
 
     @classmethod
-    def from_files(cls, vocabulary: str | Path, merges: str | Path) -> Self:
+    def from_files(cls, vocabulary: str | Path, merges: str | Path) -> "BytePairTokenizer":
         """GPT-2's two files: encoder.json (token -> id) and vocab.bpe (a merge a line).
 
         Raises: ValueError, naming the file, for a damaged one.
@@ -98,7 +97,7 @@ class BytePairTokenizer(Tokenizer):
         return cls(tokens, pairs, special=[end] if end in ids else (), roles=roles)
 
     @classmethod
-    def from_gguf(cls, gguf: GGUF) -> Self:
+    def from_gguf(cls, gguf: GGUF) -> "BytePairTokenizer":
         """The tokenizer inside a GGUF file.
 
         Raises: ValueError for a file without a byte-pair vocabulary, or one that is cut in a

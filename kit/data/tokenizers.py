@@ -8,7 +8,6 @@ Every tokenizer has `encode(text) -> list[int]`, `decode(ids) -> str`, `vocabula
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Self
 
 import torch
 
@@ -98,7 +97,7 @@ class CharTokenizer(Tokenizer):
         super().__init__([*roles.values(), *characters], roles.values(), roles)
 
     @classmethod
-    def from_text(cls, text: str, special: Sequence[str] = ()) -> Self:
+    def from_text(cls, text: str, special: Sequence[str] = ()) -> "CharTokenizer":
         """The characters of `text` in the order of their code points.
 
         Raises: ValueError for an empty text.

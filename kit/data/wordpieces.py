@@ -7,7 +7,6 @@ import string
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 from kit.data.tokenizers import Tokenizer
 
@@ -33,7 +32,7 @@ class WordPieceTokenizer(Tokenizer):
         super().__init__(vocabulary, [t for t in _ROLES.values() if t in vocabulary], _ROLES)
 
     @classmethod
-    def from_file(cls, file: str | Path) -> Self:
+    def from_file(cls, file: str | Path) -> "WordPieceTokenizer":
         """A vocab.txt: one token a line, its id the number of the line from 0.
 
         Raises: ValueError, naming the file, for one that is damaged.

@@ -172,7 +172,9 @@ def test_mixup_weighs_as_its_beta_distribution():
          "len(x)=16, len(labels)=5 differ; give one entry of each per sample"),
     ],
 )  # fmt: skip
-def test_mistakes_are_named_with_a_way_out(call, error, message):
+def test_mistakes_are_named_with_a_way_out(call, error, message, request):
+    if request.config.getoption("--shapes") and message.startswith(("x has", "degrees has", "len(x)")):
+        pytest.skip("the type checker speaks first")
     with pytest.raises(error) as caught:
         call(batch(), generator())
     assert str(caught.value) == message

@@ -78,7 +78,9 @@ def test_every_character_is_treated_as_in_bert():
         return [word for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(sample))]
 
     assert len(known) > 200_000
-    assert [hex(ord(c)) for c in known if basic_words(f"x{c}y") != cut(f"x{c}y")] == []
+    for i in range(0, len(known), 1000):
+        sample = "\n".join(f"x{c}y" for c in known[i : i + 1000])
+        assert basic_words(sample) == cut(sample), f"from {known[i]!r} on"
 
 
 @pytest.fixture
