@@ -127,7 +127,6 @@ __all__ = [
     "add_lora",
     "attention_weights",
     "causal_attention",
-    "causal_attention",
     "causal_mask",
     "conv2d",
     "dropout",

@@ -261,7 +261,8 @@ def run_config(
 ) -> History:
     """Train; leave weights, log and checkpoints in `out`.
 
-    Under torchrun every process calls it. `out` gets `model.safetensors`, `run.jsonl` (a line an evaluation) and `checkpoints/`.
+    Under torchrun every process calls it. `out` gets `model.safetensors`, `run.jsonl` (a line an
+    evaluation) and `checkpoints/`.
 
     Raises:
         TypeError, ValueError: parts that do not fit together, a folder that holds another run.
