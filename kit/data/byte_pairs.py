@@ -88,10 +88,8 @@ class BytePairTokenizer(Tokenizer):
             whole = False
         if not whole:
             raise ValueError(f"file={vocabulary.name} does not number its tokens from 0 on; fetch it again")
-        lines = merges.read_text(encoding="utf-8").split("\n")
-        pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-        if any(len(pair) != 2 for pair in pairs):
-            raise ValueError(f"file={merges.name} has a line that is no pair of tokens; fetch it again")
+        lines = merges.read_text(encoding="utf-8", errors="replace").split("\n")
+        pairs = _pairs([line for line in lines if line and not line.startswith("#version")], merges)
         end = "<|endoftext|>"
         roles = dict.fromkeys(("unknown", "start", "end"), end)
         return cls(tokens, pairs, special=[end] if end in ids else (), roles=roles)
@@ -115,7 +113,7 @@ class BytePairTokenizer(Tokenizer):
         roles = {role: about.get(f"{name}_token_id") for role, name in _GGUF_ROLES.items()}
         return cls(
             tokens,
-            [tuple(merge.split(" ", 1)) for merge in about["merges"]],
+            _pairs(about["merges"], gguf.path),
             split=_GGUF_SPLITS[about.get("pre", "gpt-2")],
             special=special,
             roles={role: tokens[i] for role, i in roles.items() if i is not None and i < len(tokens)},
@@ -172,6 +170,17 @@ class BytePairTokenizer(Tokenizer):
 
     def _decode(self, ids: list[int]) -> str:
         return b"".join(self._bytes[i] for i in ids).decode("utf-8", errors="replace")
+
+
+def _pairs(lines: list[str], file: Path) -> list[tuple[str, str]]:
+    """Merges, each written as two tokens with a space between."""
+    pairs = [tuple(line.split(" ")) for line in lines]
+    wrong = next((line for line, pair in zip(lines, pairs) if len(pair) != 2), None)
+    if wrong is not None:
+        raise ValueError(
+            f"file={file.name} has the merge {check.show(wrong)}, no pair of tokens; fetch it again"
+        )
+    return pairs
 
 
 def _utf8(text: str) -> str:

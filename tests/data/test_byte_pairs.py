@@ -216,6 +216,8 @@ def test_a_small_gguf_is_read(tmp_path):
         (lambda p: BytePairTokenizer.from_gguf(gguf(p, model="llama")),
          "file=x.gguf holds no byte-pair vocabulary (tokenizer.ggml.model='llama'); "
          "give one with model 'gpt2'"),
+        (lambda p: BytePairTokenizer.from_gguf(gguf(p, merges=["ab"])),
+         "file=x.gguf has the merge 'ab', no pair of tokens; fetch it again"),
         (lambda p: BytePairTokenizer.from_gguf(gguf(p, pre="qwen2")),
          "tokenizer.ggml.pre='qwen2' is not known; choose from gpt-2, smollm"),
         (lambda p: split_words("a", "gpt3"),
@@ -242,4 +244,4 @@ def test_a_damaged_list_of_merges_is_named(tmp_path):
     (tmp_path / "vocab.bpe").write_text("#version: 0.2\na b c\n")
     with pytest.raises(ValueError) as caught:
         BytePairTokenizer.from_files(tmp_path / "encoder.json", tmp_path / "vocab.bpe")
-    assert str(caught.value) == "file=vocab.bpe has a line that is no pair of tokens; fetch it again"
+    assert str(caught.value) == "file=vocab.bpe has the merge 'a b c', no pair of tokens; fetch it again"
