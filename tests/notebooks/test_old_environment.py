@@ -20,7 +20,7 @@ LESSONS = [*catalogue.lessons(SAMPLE), *(one for one in catalogue.lessons() if o
 #: What a Colab runtime has beside torch; the bootstrap must work with exactly these.
 OLD = [
     "setuptools<81", "ipywidgets==7.7.1", "IPython==7.34.0", "ipykernel==6.17.1", "traitlets==5.7.1",
-    "jupyter_client==7.4.9", "matplotlib==3.10.0", "scikit-learn", "pandas", "psutil", "nbclient", "nbformat",
+    "jupyter_client==7.4.9", "matplotlib==3.10.0", "scikit-learn", "scikit-image", "pandas", "psutil", "nbclient", "nbformat",
 ]  # fmt: skip
 WATCHED = ("torch", "numpy", "ipywidgets", "IPython", "ipykernel", "matplotlib")
 
