@@ -20,7 +20,8 @@ LESSONS = [*catalogue.lessons(SAMPLE), *(one for one in catalogue.lessons() if o
 #: What a Colab runtime has beside torch; the bootstrap must work with exactly these.
 OLD = [
     "setuptools<81", "ipywidgets==7.7.1", "IPython==7.34.0", "ipykernel==6.17.1", "traitlets==5.7.1",
-    "jupyter_client==7.4.9", "matplotlib==3.10.0", "scikit-learn", "scikit-image", "pandas", "psutil", "nbclient", "nbformat",
+    "jupyter_client==7.4.9", "matplotlib==3.10.0", "scikit-learn", "scikit-image", "pandas", "psutil",
+    "nbclient", "nbformat",
 ]  # fmt: skip
 WATCHED = ("torch", "numpy", "ipywidgets", "IPython", "ipykernel", "matplotlib")
 
@@ -77,7 +78,7 @@ def old_python(tmp_path_factory):
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     pins = (paths.checkout() / "constraints.txt").read_text("utf-8").splitlines()
-    pins = [line for line in pins if line.split("==")[0] in ("torch", "numpy")]
+    pins = [line for line in pins if line.split("==")[0] in ("torch", "torchvision", "numpy")]
     quiet = ["-m", "pip", "install", "-q", "--disable-pip-version-check"]
     run(python, *quiet, *pins, *OLD, cwd=folder)
     return python
