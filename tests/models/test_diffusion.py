@@ -97,14 +97,13 @@ def test_without_fresh_noise_the_linear_path_is_eulers_method():
 
 
 def test_fresh_noise_is_drawn_only_when_asked_for():
-    source = seeded(3)
+    source, once = seeded(3), seeded(3)
     model = models.Diffusion(SMALL, generator=seeded())
+    torch.nn.init.normal_(model.outputs.weight, generator=seeded(1))
     labels = torch.tensor([0, 1, 2])
     plain = model.sample(3, labels, steps=4, generator=source)
-    model_state = source.get_state()
-    once = seeded(3)
-    torch.randn(3, 1, 2, 2, generator=once)
-    assert torch.equal(model_state, once.get_state())
+    torch.randn(3, 1, 2, 2, generator=once)  # the start is all that is drawn
+    assert torch.equal(source.get_state(), once.get_state())
     again = model.sample(3, labels, steps=4, generator=seeded(3))
     stirred = model.sample(3, labels, steps=4, fresh_noise=1.0, generator=seeded(3))
     assert torch.equal(plain, again)
@@ -114,15 +113,22 @@ def test_fresh_noise_is_drawn_only_when_asked_for():
     assert ((plain >= 0) & (plain <= 1)).all()
 
 
+@paths
 @pytest.mark.parametrize("on", [True, False])
-def test_the_loss_of_an_ignorant_model_is_the_mean_square_of_the_velocity(on):
+def test_the_loss_is_the_error_of_the_guessed_data_over_the_noise(on, path):
     x, labels = torch.rand(64, 1, 2, 2, generator=seeded()), torch.arange(64) % 3
+    model = models.Diffusion(dataclasses.replace(SMALL, path=path), generator=seeded())
+    torch.nn.init.constant_(model.outputs.bias, 0.25)  # the weights are 0: it guesses 0.25 everywhere
     with layers.fused(on):
-        loss = models.Diffusion(SMALL, generator=seeded()).loss(x, labels, generator=seeded(2))
+        loss = model.loss(x, labels, generator=seeded(2))
     source = seeded(2)
-    torch.rand(64, generator=source)
+    t = torch.rand(64, generator=source)
     noise = torch.randn(x.shape, generator=source)
-    torch.testing.assert_close(loss, (noise - (2 * x - 1)).square().mean())
+    sigma = (t if path == "linear" else torch.sin(t * math.pi / 2))[:, None, None, None]
+    x_t, velocity = models.noised(2 * x - 1, noise, t, path)
+    slope = models.coefficients(t, path)[3][:, None, None, None]
+    guess = torch.where(sigma > 0.05, velocity + (2 * x - 1 - 0.25) / sigma, (slope * x_t - 0.25) / 0.05)
+    torch.testing.assert_close(loss, (guess - velocity).square().mean(), rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("on", [True, False])
