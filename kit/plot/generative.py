@@ -81,10 +81,9 @@ def _draw_frame(run: str, real: np.ndarray, now: Frame, best: bool):
     figure, (top, bottom) = axes(1, 2, width=7.2, height=5.2, title=f"{run}: step {now.step}")
     top.fill_between(GRID, real, color=COLOURS[0], alpha=0.3, label="data")
     top.plot(GRID, made, color=COLOURS[1], label="samples")
-    top.plot(now.at, np.zeros(_ARROWS), "o", color=COLOURS[1], markersize=4)
-    for at, push in zip(now.at, now.push, strict=True):
-        tip = at + _ARROW_LENGTH * float(np.clip(push, -0.8, 0.8))
-        top.annotate("", (tip, 0), (at, 0), arrowprops={"arrowstyle": "->", "color": COLOURS[7]})
+    long = _ARROW_LENGTH * np.clip(now.push, -0.8, 0.8)
+    flat, size = np.zeros(_ARROWS), {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.004}
+    top.quiver(now.at, flat, long, flat, color=COLOURS[7], zorder=3, **size)
     top.set(ylabel="density", ylim=(-0.08, max(1.0, 1.05 * min(made.max(), 2.5))), xlim=GRID[[0, -1]])
     top.legend(frameon=False, loc="upper left")
     bottom.plot(GRID, now.judged, color=COLOURS[2], label="D")
@@ -130,7 +129,7 @@ def flow_paths(times: Sequence[float], paths: np.ndarray):
     check.same_length(times=times, paths=paths)
     figure, ax = axes(title="From noise (t = 1) to data (t = 0)", height=3.6)
     ax.plot(times, paths, color=COLOURS[0], linewidth=0.7, alpha=0.6)
-    ax.set(xlabel="time t, running from right to left", ylabel="number x", xlim=(0, 1))
+    ax.set(xlabel="time t", ylabel="number x", xlim=(1, 0))
     return figure, (
         f"{paths.shape[1]} paths: at t = 1 mean {paths[0].mean():.2f} and standard deviation "
         f"{paths[0].std():.2f}, at t = 0 a share of {(paths[-1] > 0).mean():.2f} above 0 and a mean "
@@ -145,7 +144,7 @@ def pictures(rows: Mapping[str, np.ndarray], *, title: str):
     """
     check.nonempty("rows", rows)
     most = max(len(images) for images in rows.values())
-    figure, ax = axes(width=7.6, height=0.5 + 0.62 * len(rows), title=title)
+    figure, ax = axes(width=7.6, height=0.6 + 6.3 / most * len(rows), title=title)
     for row, images in enumerate(rows.values()):
         for i, image in enumerate(np.asarray(images)):
             at = (i, i + 0.92, row + 0.92, row)
@@ -173,10 +172,9 @@ def codes(latent: Mapping[str, np.ndarray], labels: np.ndarray, shown: Sequence[
             ax.plot(*z[labels == c].T, ".", color=colour, markersize=4, label=f"digit {c}")
         ax.plot(2 * np.cos(turn), 2 * np.sin(turn), color=COLOURS[7], label="86 % of N(0, I)")
         ax.set(xlabel="latent number 1", ylabel="latent number 2", title=name)
+        ax.set_aspect("equal", adjustable="datalim")
         inside = (np.linalg.norm(z, axis=1) < 2).mean()
-        said.append(
-            f"{name}: {inside:.0%} of the digits lie in the ring, the farthest at {np.abs(z).max():.1f}"
-        )
+        said.append(f"{name}: {inside:.0%} of the digits lie in the ring, farthest {np.abs(z).max():.1f}")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2)
     return figure, f"Latent numbers of digits. {'; '.join(said)}."
 
