@@ -12,7 +12,7 @@ from kit import check
 from kit.plot.figure import COLOURS, axes
 
 #: Where densities and the discriminator's curve are drawn.
-GRID = np.linspace(-5, 7, 121)
+GRID = np.linspace(-5, 10, 151)
 #: Standard deviation of the bell put on each sample to draw their density.
 _BELL = 0.15
 #: Arrows in a frame, and how long one of a push of 1 is on the axis.
@@ -22,7 +22,7 @@ _ARROWS, _ARROW_LENGTH = 9, 2.5
 class Frame(NamedTuple):
     """One moment of a one-dimensional GAN.
 
-    `samples` (N,), `judged` (121,) = D on `GRID`, `at` and `push` (9,): where the
+    `samples` (N,), `judged` (151,) = D on `GRID`, `at` and `push` (9,): where the
     arrows stand, and −d loss / d sample of the non-saturating loss there. Lesson: 10
     """
 
@@ -157,7 +157,9 @@ def pictures(rows: Mapping[str, np.ndarray], *, title: str):
 
 
 def codes(latent: Mapping[str, np.ndarray], labels: np.ndarray, shown: Sequence[int] = (0, 1, 4, 6)):
-    """Two latent numbers of images, (N, 2) a model, some classes in colour; a ring holds 86 % of noise.
+    """Two latent numbers of images, (N, 2) a model, some classes in colour.
+
+    A ring of radius 2 holds 86 % of the draws from N(0, I).
 
     Returns (figure, alt). Lesson: 10
     """
