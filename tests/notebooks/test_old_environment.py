@@ -21,7 +21,7 @@ LESSONS = [*catalogue.lessons(SAMPLE), *(one for one in catalogue.lessons() if o
 OLD = [
     "setuptools<81", "ipywidgets==7.7.1", "IPython==7.34.0", "ipykernel==6.17.1", "traitlets==5.7.1",
     "jupyter_client==7.4.9", "matplotlib==3.10.0", "scikit-learn", "scikit-image", "pandas", "psutil",
-    "nbclient", "nbformat",
+    "nbclient", "nbformat", "pyarrow",
 ]  # fmt: skip
 WATCHED = ("torch", "numpy", "ipywidgets", "IPython", "ipykernel", "matplotlib")
 
