@@ -65,7 +65,7 @@ def errata_counts() -> Counter:
 def _lesson_row(lesson: catalogue.LessonFile) -> dict:
     text = "\n".join(c.source for c in _notebook(lesson).cells if c.cell_type == "markdown")
     title = re.search(r"^# \d\d (.+)$", text, re.M)
-    minutes = re.search(r"Time: (\d+)", text)
+    minutes = re.search(r"Time:\s+(\d+)", text)
     return {
         "lesson": lesson.number,
         "title": title[1] if title else lesson.name,
