@@ -209,7 +209,7 @@ def confusions(table: np.ndarray, names: Sequence[str]):
     figure, ax = axes(width=6.4, height=5.6, title="What it is (row), what the network says (column), in %")
     ax.imshow(share, cmap="Blues", vmin=0, vmax=100)
     for i, j in np.ndindex(share.shape):
-        if share[i, j] >= 0.5:
+        if share[i, j] >= 1:
             ink = "white" if share[i, j] > 60 else "black"
             ax.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", color=ink, fontsize=8)
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
