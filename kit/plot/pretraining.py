@@ -66,17 +66,20 @@ def learning(curves: Mapping[str, Mapping[int, Sequence[float]]], levels: Mappin
 def chances(words: Sequence[str], rules: Mapping[str, Sequence[float]]):
     """The same next tokens under several rules of sampling, a panel a rule.
 
-    rules: name -> probability of each of `words`. Returns (figure, alt). Lesson: 09
+    rules: name -> probability of each of `words`; what is missing to 1 is shown as "all others".
+    Returns (figure, alt). Lesson: 09
     """
     figure, panels = axes(len(rules), width=1.2 + 1.9 * len(rules), height=3.2)
-    panels = np.atleast_1d(panels)
+    panels, rows = np.atleast_1d(panels), range(len(words) + 1)
+    rests = {name: max(0.0, 1 - float(np.sum(values))) for name, values in rules.items()}
     for ax, (name, values) in zip(panels, rules.items()):
-        ax.barh(range(len(words)), values, color=COLOURS[0])
+        ax.barh(rows, [*values, rests[name]], color=[COLOURS[0]] * len(words) + [COLOURS[1]])
         ax.set(title=name, xlim=(0, 1), yticks=[], xlabel="probability")
         ax.invert_yaxis()
-    panels[0].set_yticks(range(len(words)), list(words))
+    panels[0].set_yticks(rows, [*words, "all others"])
     told = "; ".join(
-        f"{name}: {words[int(np.argmax(v))]!r} {max(v):.2f}, {np.count_nonzero(v)} of {len(words)} above 0"
+        f"{name}: {words[int(np.argmax(v))]!r} {max(v):.2f}, {np.count_nonzero(v)} of {len(words)} above 0, "
+        f"all others {rests[name]:.2f}"
         for name, v in rules.items()
     )
     return figure, f"Probabilities of {len(words)} next tokens. {told}."

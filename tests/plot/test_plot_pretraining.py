@@ -36,9 +36,10 @@ def test_learning_draws_means_seeds_and_levels():
 def test_chances_has_a_panel_a_rule_and_counts_what_is_left():
     figure, alt = chances([" Paris", " the"], {"all": [0.8, 0.1], "greedy": [1.0, 0.0]})
     assert [ax.get_title() for ax in figure.axes] == ["all", "greedy"]
-    assert [bar.get_width() for bar in figure.axes[1].patches] == [1.0, 0.0]
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [" Paris", " the"]
-    assert "greedy: ' Paris' 1.00, 1 of 2 above 0" in alt
+    assert [bar.get_width() for bar in figure.axes[1].patches] == [1.0, 0.0, 0.0]
+    np.testing.assert_allclose([bar.get_width() for bar in figure.axes[0].patches], [0.8, 0.1, 0.1])
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [" Paris", " the", "all others"]
+    assert "greedy: ' Paris' 1.00, 1 of 2 above 0, all others 0.00" in alt
 
 
 def test_labels_needed_grows_evenly_in_the_logarithm():
