@@ -83,12 +83,12 @@ def stages(root: Path) -> list[Stage]:
     nbval += ("--nbval-cell-timeout=600", "-n", "2", "--dist", "loadscope", *notebooks)
     return [
         Stage("lint", lint, 60),
-        Stage("unit tests", (unit,), 720),
+        Stage("unit tests", (unit,), 600),
         Stage("shapes", (shapes,), 240),
         Stage("build --check", ((python, "-m", "kit", "build", "--check"),), 60),
         Stage("notebooks", (nbval,) if notebooks else (), 360, static=True),
-        Stage("course rules", ((*pytest, "tests/notebooks"),), 540),
-        Stage("browser", ((*pytest, "-s", "tests/browser"),), 420),
+        Stage("course rules", ((*pytest, "tests/notebooks"),), 600),
+        Stage("browser", ((*pytest, "-s", "tests/browser"),), 480),
     ]
 
 
