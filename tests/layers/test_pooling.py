@@ -10,7 +10,7 @@ from kit import layers
 
 own_checks = pytest.mark.skipif("config.getoption('--shapes')", reason="the type checker speaks first")
 
-TOLERANCE = {torch.float64: 1e-13, torch.float32: 1e-6, torch.bfloat16: 6e-2}
+TOLERANCE = {torch.float64: 1e-13, torch.float32: 1e-5, torch.bfloat16: 6e-2}
 BATCHES = st.sampled_from([(), (0,), (1,), (3,)])
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 

@@ -18,7 +18,7 @@ own_checks = pytest.mark.skipif("config.getoption('--shapes')", reason="the type
 
 @settings(max_examples=30, deadline=None)
 @given(
-    image=st.tuples(st.integers(1, 3), st.integers(12, 15), st.integers(12, 15)),
+    image=st.tuples(st.integers(1, 3), st.integers(18, 21), st.integers(18, 21)),
     channels=st.lists(
         st.one_of(st.integers(1, 4), st.lists(st.integers(1, 4), min_size=1, max_size=2)), max_size=2
     ),
