@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 LINES = (
     ("paths", "session", "check", "shapes", "autograd", "layers", "losses", "optim", "models"),
     ("data", "metrics", "train", "generate"),
-    (),
+    ("interpret", "fairness", "privacy", "robust"),
     ("planning", "governance"),
     ("plot", "widgets", "course", "cli"),
 )

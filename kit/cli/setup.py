@@ -31,7 +31,7 @@ TARGETS = {
     "bench": ("typer", "torch", "sklearn"),
     "lint": ("typer", "ruff"),
 }
-EXTRAS = "course,dev"
+EXTRAS = "course,trust,dev"
 OLDEST, NEWEST = (3, 11), (3, 13)
 STAMP = "kit-setup.txt"
 INSIDE = "KIT_INSIDE_VENV"  # set for the re-executed command, so that it never re-executes again

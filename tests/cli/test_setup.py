@@ -40,7 +40,7 @@ def test_environment_is_made_once_and_again_when_its_recipe_changes(checkout, ca
     python = setup.ensure(root)
     assert python == root / ".venv" / "bin" / "python"
     assert ran[0][1:3] == ["-m", "venv"]
-    assert ran[1][1:] == ["-m", "pip", "install", "-q", "-c", "constraints.txt", "-e", ".[course,dev]"]
+    assert ran[1][1:] == ["-m", "pip", "install", "-q", "-c", "constraints.txt", "-e", ".[course,trust,dev]"]
     assert re.search(r"kit: set up in \d+ s", capsys.readouterr().out)
     setup.ensure(root)
     assert len(ran) == 2

@@ -1,0 +1,1 @@
+"""Does it treat groups alike? Rates by group, gaps, mitigation, an audit."""

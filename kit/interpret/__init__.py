@@ -1,0 +1,1 @@
+"""Why did the network say that? Attributions, hooks, probes and tests of explanations."""

@@ -1,0 +1,1 @@
+"""What does it give away? Noise, accounts, anonymity, encryption, attacks."""

@@ -1,0 +1,1 @@
+"""Does it hold when the input does not? Attacks, certificates, drift, forgetting."""
