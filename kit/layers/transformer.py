@@ -24,25 +24,43 @@ Mask = Shaped[Tensor, "..."] | None
 class _Block(nn.Module):
     """What encoder and decoder layers share: feed-forward net, norms, one residual step."""
 
+    reads_memory = False  # a decoder layer also attends to the encoder's output
+
     def __init__(
-        self, d_model: int, nhead: int, dim_feedforward: int, dropout: float, activation, options: dict
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Tensor], Tensor] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        *,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ):
         super().__init__()
         check.integer("dim_feedforward", dim_feedforward, 1)
         if not callable(activation):
             check.one_of("activation", activation, ACTIVATIONS)
             activation = ACTIVATIONS[activation]
-        self.activation, self.norm_first = activation, options["norm_first"]
-        place = {"device": options["device"], "dtype": options["dtype"]}
-        bias, first = options["bias"], options["batch_first"]
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, first, **place)
+        self.activation, self.norm_first = activation, norm_first
+        place = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first, **place)
         self.linear1 = Linear(d_model, dim_feedforward, bias, **place)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias, **place)
-        eps = options["layer_norm_eps"]
-        self.norm1 = LayerNorm(d_model, eps, bias=bias, **place)
-        self.norm2 = LayerNorm(d_model, eps, bias=bias, **place)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, **place)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, **place)
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
+        if self.reads_memory:
+            self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first, **place)
+            self.norm3, self.dropout3 = (
+                LayerNorm(d_model, layer_norm_eps, bias=bias, **place),
+                Dropout(dropout),
+            )
 
     def _feed_forward(self, x: Tensor) -> Tensor:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
@@ -83,25 +101,6 @@ class TransformerEncoderLayer(_Block):
     Lesson: 08
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[[Tensor], Tensor] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        *,
-        bias: bool = True,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ):
-        options = {"layer_norm_eps": layer_norm_eps, "batch_first": batch_first, "norm_first": norm_first}
-        options |= {"bias": bias, "device": device, "dtype": dtype}
-        super().__init__(d_model, nhead, dim_feedforward, dropout, activation, options)
-
     def forward(
         self,
         src: Float[Tensor, "_ _ D"],
@@ -128,28 +127,7 @@ class TransformerDecoderLayer(_Block):
     Lesson: 08
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[[Tensor], Tensor] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        *,
-        bias: bool = True,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ):
-        options = {"layer_norm_eps": layer_norm_eps, "batch_first": batch_first, "norm_first": norm_first}
-        options |= {"bias": bias, "device": device, "dtype": dtype}
-        super().__init__(d_model, nhead, dim_feedforward, dropout, activation, options)
-        place = {"device": device, "dtype": dtype}
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first, **place)
-        self.norm3 = LayerNorm(d_model, layer_norm_eps, bias=bias, **place)
-        self.dropout3 = Dropout(dropout)
+    reads_memory = True
 
     def forward(
         self,
