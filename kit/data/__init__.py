@@ -2,7 +2,7 @@
 
     load  get  available  path  verify  entries  card  DataError
     Entry  Status  Card
-    Table  Standardizer  Texts  Images  Photos  Corpus  Pairs  Ratings
+    Table  Frame  Standardizer  Texts  Images  Photos  Corpus  Pairs  Ratings
     random_split  stratified_split  group_split  time_split  k_fold  Split
     Batches  TokenBlocks  in_order
     augment: random_crop  random_flip  random_rotation  random_light  cutout  mixup  rotate  adjust_light
@@ -20,6 +20,7 @@ from kit.data.blocks import TokenBlocks, in_order
 from kit.data.byte_pairs import BytePairTokenizer
 from kit.data.corpora import Corpus, Pairs
 from kit.data.fetch import get
+from kit.data.frames import Frame
 from kit.data.gguf import GGUF, TensorInfo, read_gguf
 from kit.data.images import Images, Photos
 from kit.data.loading import load
@@ -42,6 +43,7 @@ __all__ = [
     "Corpus",
     "DataError",
     "Entry",
+    "Frame",
     "Images",
     "Pairs",
     "Photos",

@@ -8,13 +8,15 @@ from pathlib import Path
 from kit.data import registry
 from kit.data.corpora import Corpus, Pairs, read_pairs, read_plays, read_poems
 from kit.data.fetch import get
+from kit.data.frames import Frame, read_frame
 from kit.data.gguf import GGUF, read_gguf
 from kit.data.images import Images, Photos, read_faces, read_images, read_photos
+from kit.data.mnist1d import read_mnist1d
 from kit.data.ratings import Ratings, read_ratings
 from kit.data.tables import Table, read_table
 from kit.data.text import Texts, read_texts
 
-Loaded = Table | Texts | Images | Photos | Corpus | Pairs | Ratings | GGUF | dict[str, Path]
+Loaded = Table | Frame | Texts | Images | Photos | Corpus | Pairs | Ratings | GGUF | dict[str, Path]
 
 
 def load(name: str, *, fetch: bool = False, **options) -> Loaded:
@@ -36,6 +38,8 @@ def load(name: str, *, fetch: bool = False, **options) -> Loaded:
 
 _READERS = {
     "table": read_table,
+    "frame": read_frame,
+    "mnist1d": read_mnist1d,
     "texts": read_texts,
     "images": read_images,
     "photos": read_photos,

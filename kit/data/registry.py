@@ -10,6 +10,7 @@ out of a published package into `kit.paths.cache()`. Nothing here uses the netwo
 
 import hashlib
 import importlib.util
+import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -44,9 +45,9 @@ class File:
 
     @property
     def name(self) -> str:
-        """The file's name in the cache or in `datasets/<entry>/`; a Parquet table is kept as CSV."""
+        """The file's name in the cache or in `datasets/<entry>/`; a table is kept as CSV."""
         name = self.inside.rsplit("/", 1)[-1]
-        return name.replace(".parquet.brotli", ".csv") if self.columns else name
+        return re.sub(r"\.(parquet\.brotli|pkl\.compress)$", ".csv", name) if self.columns else name
 
     @property
     def expected(self) -> str:

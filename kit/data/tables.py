@@ -10,7 +10,7 @@ import torch
 
 from kit import check
 from kit.data.registry import Card, Entry
-from kit.shapes import Float, Shaped, Tensor
+from kit.shapes import Float, Int, Shaped, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +18,9 @@ class Table:
     """Features and targets of one data set.
 
     Shapes: x (N, D) floating; y (N,), int64 class numbers or floating values;
-    feature_names D texts, class_names C texts (empty for a regression). Units of the
-    features stand in the card. Lesson: 02.
+    feature_names D texts, class_names C texts (empty for a regression); train and test
+    are int64 row numbers where its publisher made a split, else None. Units of the features
+    stand in the card. Lesson: 02.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Table:
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
     card: Card
+    train: Int[Tensor, " train"] | None = None
+    test: Int[Tensor, " test"] | None = None
 
     def __len__(self) -> int:
         """Number of samples."""

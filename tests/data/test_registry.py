@@ -23,7 +23,8 @@ def test_the_stage_has_its_entries():
     first = ["digits", "breast_cancer", "wine", "diabetes", "iris", "shop_reviews", "smollm2_135m"]
     bundled = ["fashion_mnist", "quatrains", "shakespeare", "interface_strings"]
     rest = ["photos", "faces", "movielens", "minilm", "efficientnet_lite0", "gpt2_vocabulary"]
-    assert names == [*first, *bundled, *rest]
+    trust = ["adult", "compas", "resume_names", "mortgages", "mnist1d"]
+    assert names == [*first, *bundled, *rest, *trust]
     assert [e.name for e in ENTRIES if e.way == "bundled"] == bundled
 
 
