@@ -17,6 +17,7 @@ from torch import nn
 
 from benchmarks.harness import Session
 from kit import data, models, optim
+from kit.train.config import OptimizerOptions
 
 BLOCK, BATCH, STEPS = 64, 12, 2000
 
@@ -64,11 +65,10 @@ def train(recipe: Recipe, text: torch.Tensor, vocabulary: int, seed: int, steps:
     first = [group["lr"] for group in rule.param_groups]
     generator = torch.Generator().manual_seed(seed)
     blocks = data.TokenBlocks(text, BLOCK, batch_size=BATCH, steps=steps, generator=generator)
+    course = OptimizerOptions(warm_up=recipe.warm_up, decay=recipe.decay)
     for step, (x, y) in enumerate(blocks):
-        warm = min(1.0, (step + 1) / recipe.warm_up) if recipe.warm_up else 1.0
-        left = min(1.0, (steps - step) / (steps - recipe.warm_up)) if recipe.decay else 1.0
         for group, rate in zip(rule.param_groups, first, strict=True):
-            group["lr"] = rate * warm * left
+            group["lr"] = rate * course.factor(step, steps)
         loss = nn.functional.cross_entropy(model(x).flatten(0, 1), y.flatten())
         model.zero_grad()
         loss.backward()
