@@ -13,7 +13,6 @@ record is one row: a person with m rows is protected by much less.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,28 +22,22 @@ from kit import check
 #: Orders at which the divergence is computed; more of them find a slightly smaller epsilon.
 ORDERS = (*(1 + i / 10 for i in range(1, 100)), *range(11, 65), 128, 256, 512, 1024)
 
-NEIGHBOURS = "add or remove one record"
 
-
-def compute_rdp(*, q: float, noise_multiplier: float, orders: Sequence[float] = ORDERS, steps: int = 1) -> np.ndarray:
+def compute_rdp(*, q: float, noise_multiplier: float, orders=ORDERS, steps: int = 1) -> np.ndarray:
     """Renyi divergence of each order after `steps` of the subsampled Gaussian.
 
     With w = 1 - q + q exp((2z - 1)/(2 sigma^2)) and z ~ N(0, sigma^2):  RDP = steps log E[w^a] / (a - 1).
     Integer orders a by the binomial sum, others by quadrature on the line, to about 1e-12;
     q = 1 is the Gaussian itself, a / (2 sigma^2).
 
-    Shapes: orders (K,) -> (K,). Raises: ValueError for q not in [0, 1], noise_multiplier not > 0, an
+    Shapes: orders (K,) -> (K,). Raises: ValueError for q not in (0, 1], noise_multiplier not > 0, an
     order <= 1 or steps < 0.
     Source: Mironov, Talwar & Zhang 2019, section 3.3 (which direction is the worse: theorem 5). Lesson: 19
     """
-    check.probability("q", q)
+    check.number("q", q, above=0, high=1)
     check.number("noise_multiplier", noise_multiplier, above=0)
     check.integer("steps", steps, 0)
-    check.nonempty("orders", orders)
-    for order in orders:
-        check.number("order", order, above=1)
-    if q == 0:
-        return np.zeros(len(orders))
+    check.number("order", min(orders), above=1)
     return steps * np.array([_one_order(float(q), float(noise_multiplier), float(a)) for a in orders])
 
 
@@ -57,9 +50,8 @@ def _one_order(q: float, sigma: float, order: float) -> float:
 def _log_moment_sum(q: float, sigma: float, order: float) -> float:
     """log E[w^a] = log(1 + sum_k C(a,k) (1-q)^(a-k) q^k (e^((k^2-k)/(2 sigma^2)) - 1)): no term cancels."""
     k = np.arange(2, order + 1)
-    combinations = math.lgamma(order + 1) - np.array(
-        [math.lgamma(i + 1) + math.lgamma(order - i + 1) for i in k.tolist()]
-    )
+    factorials = np.array([math.lgamma(i + 1) for i in range(int(order) + 1)])
+    combinations = factorials[-1] - factorials[2:] - factorials[-3::-1]
     grow = (k * k - k) / (2 * sigma**2)
     terms = combinations + k * math.log(q) + (order - k) * math.log1p(-q) + grow + np.log(-np.expm1(-grow))
     total = _log_sum_exp(terms)
@@ -89,7 +81,7 @@ class PrivacySpent:
     """An epsilon with everything it depends on; `print` it, or quote it whole.
 
     epsilon, order: by the tight conversion, and the Renyi order that gave it.
-    epsilon_classic, order_classic: by the classic one; never smaller, and what older papers quote.
+    epsilon_classic: by the classic one; never smaller, and what older papers quote.
     Lesson: 19
     """
 
@@ -97,22 +89,18 @@ class PrivacySpent:
     delta: float
     order: float
     epsilon_classic: float
-    order_classic: float
     sampling: str
-    steps: int
-    neighbours: str = NEIGHBOURS
+    neighbours: str = "add or remove one record"
     accountant: str = "RDP (Mironov, Talwar & Zhang 2019)"
     conversion: str = "tight (Canonne, Kamath & Steinke 2020)"
 
     def __str__(self) -> str:
-        return (
-            f"epsilon <= {self.epsilon:.3f} at delta={self.delta:g} ({self.epsilon_classic:.3f} by the classic "
-            f"conversion); accountant {self.accountant}, conversion {self.conversion}, neighbours: "
-            f"{self.neighbours}, sampling: {self.sampling}, {self.steps} steps"
-        )
+        first = f"epsilon <= {self.epsilon:.3f} at delta={self.delta:g}, conversion {self.conversion}"
+        rest = f"accountant {self.accountant}; neighbours: {self.neighbours}; sampling: {self.sampling}"
+        return f"{first} ({self.epsilon_classic:.3f} by the classic one); {rest}"
 
 
-def epsilon_of(rdp, delta: float, *, orders: Sequence[float] = ORDERS, conversion: str = "tight") -> tuple:
+def epsilon_of(rdp, delta: float, *, orders=ORDERS, conversion: str = "tight") -> tuple[float, float]:
     """(epsilon, order): Renyi divergences turned into an epsilon at `delta`.
 
     classic: r + log(1/delta)/(a - 1)                         (Mironov 2017, proposition 3)
@@ -131,8 +119,8 @@ def epsilon_of(rdp, delta: float, *, orders: Sequence[float] = ORDERS, conversio
     if conversion == "classic":
         values = r - math.log(delta) / (a - 1)
     else:
-        values = r + np.log1p(-1 / a) - np.log(delta * a) / (a - 1)
-        values = np.where(delta**2 + np.expm1(-r) > 0, 0.0, values)
+        tight = r + np.log1p(-1 / a) - np.log(delta * a) / (a - 1)
+        values = np.where(delta**2 + np.expm1(-r) > 0, 0.0, tight)
     best = int(np.argmin(values))
     return max(0.0, float(values[best])), float(a[best])
 
@@ -149,8 +137,7 @@ class RDPAccountant:
     Names as Opacus': `step`, `get_epsilon(delta)`, `history`. Lesson: 19
     """
 
-    def __init__(self, orders: Sequence[float] = ORDERS):
-        self.orders = tuple(orders)
+    def __init__(self):
         self.history: list[tuple[float, float, int]] = []  # (noise multiplier, sample rate, steps)
 
     def step(self, *, noise_multiplier: float, sample_rate: float, steps: int = 1) -> None:
@@ -167,59 +154,43 @@ class RDPAccountant:
 
         `delta` is the chance that the bound fails outright: keep it far below 1/records.
         """
-        rates = sorted({rate for _, rate, _ in self.history})
-        sampling = "Poisson, rate " + (", ".join(f"{rate:.6g}" for rate in rates) or "not yet known")
-        steps = sum(count for *_, count in self.history)
         check.number("delta", delta, above=0, below=1)
-        if not steps:
-            return PrivacySpent(0.0, delta, math.nan, 0.0, math.nan, sampling, 0)
-        if any(noise == 0 and count for noise, _, count in self.history):
-            return PrivacySpent(math.inf, delta, math.nan, math.inf, math.nan, sampling, steps)
-        rdp = sum(
-            compute_rdp(q=rate, noise_multiplier=noise, orders=self.orders, steps=count)
-            for noise, rate, count in self.history
-        )
-        tight, classic = (
-            epsilon_of(rdp, delta, orders=self.orders, conversion=name) for name in ("tight", "classic")
-        )
-        return PrivacySpent(tight[0], delta, tight[1], *classic, sampling, steps)
+        taken = [row for row in self.history if row[2]]
+        sampling = "; ".join(f"{n} steps, Poisson of rate {q:.6g}, noise {noise:g}" for noise, q, n in taken)
+        if not taken or min(taken)[0] == 0:
+            epsilon = math.inf if taken else 0.0
+            return PrivacySpent(epsilon, delta, math.nan, epsilon, sampling or "no step yet")
+        rdp = sum(compute_rdp(q=q, noise_multiplier=noise, steps=n) for noise, q, n in taken)
+        classic, _ = epsilon_of(rdp, delta, conversion="classic")
+        epsilon, order = epsilon_of(rdp, delta)
+        return PrivacySpent(epsilon, delta, order, classic, sampling)
 
     def get_epsilon(self, delta: float) -> float:
         """`spent(delta).epsilon`, the tight one."""
         return self.spent(delta).epsilon
 
 
-def get_noise_multiplier(
-    *, target_epsilon: float, target_delta: float, sample_rate: float, steps: int, tolerance: float = 1e-4
-) -> float:
+def get_noise_multiplier(*, target_epsilon: float, target_delta: float, sample_rate: float, steps: int):
     """The least noise multiplier whose epsilon after `steps` is at most the target.
 
-    Within a relative `tolerance` above the least; the result always keeps the target (tight
+    Within 0.01% above the least; the result always keeps the target (tight
     conversion, Poisson sampling, one record added or removed).
 
     Raises: ValueError for an epsilon of zero or infinity, a delta not in (0, 1), a rate not in
     (0, 1], steps < 1, or a target that not even a noise multiplier of 10^6 reaches. Lesson: 19
     """
     check.number("target_epsilon", target_epsilon, above=0)
-    check.number("target_delta", target_delta, above=0, below=1)
     check.number("sample_rate", sample_rate, above=0, high=1)
     check.integer("steps", steps, 1)
-    check.number("tolerance", tolerance, above=0, below=1)
 
-    def epsilon(noise: float) -> float:
-        return epsilon_of(compute_rdp(q=sample_rate, noise_multiplier=noise, steps=steps), target_delta)[0]
+    def keeps(noise: float) -> bool:
+        rdp = compute_rdp(q=sample_rate, noise_multiplier=noise, steps=steps)
+        return epsilon_of(rdp, target_delta)[0] <= target_epsilon
 
-    low, high = 0.05, 1.0
-    while epsilon(high) > target_epsilon:
-        low, high = high, 2 * high
-        if high > 1e6:
-            raise ValueError(
-                f"target_epsilon={target_epsilon} is out of reach at target_delta={target_delta}; "
-                "raise epsilon or delta, or take fewer steps"
-            )
-    if epsilon(low) <= target_epsilon:
-        return low
-    while high > low * (1 + tolerance):
+    low, high = 0.05, 1e6
+    if not keeps(high):
+        raise ValueError(f"target_epsilon={target_epsilon} is out of reach; raise it, or take fewer steps")
+    while high > low * 1.0001:
         middle = math.sqrt(low * high)
-        low, high = (middle, high) if epsilon(middle) > target_epsilon else (low, middle)
+        low, high = (low, middle) if keeps(middle) else (middle, high)
     return high

@@ -22,7 +22,7 @@ import math
 import torch
 
 from kit import check
-from kit.shapes import Int, Tensor
+from kit.shapes import Tensor
 
 #: Above this epsilon nothing is private, and e^epsilon leaves the range of floats.
 LARGEST_EPSILON = 500
@@ -40,38 +40,27 @@ def laplace(value, *, sensitivity: float, epsilon: float, generator: torch.Gener
     and finite. Source: Dwork, McSherry, Nissim & Smith 2006; Dwork & Roth 2014, theorem 3.6.
     Lesson: 19
     """
-    _check_epsilon(epsilon)
+    check.number("epsilon", epsilon, above=0)
     check.number("sensitivity", sensitivity, above=0)
     exact = _exact(value)
-    pair = torch.empty(2, *exact.shape, dtype=torch.float64, device=exact.device)
-    pair.exponential_(generator=noise_generator(generator, exact.device))
+    pair = _exponential((2, *exact.shape), exact.device, generator)
     return _like(value, exact + (sensitivity / epsilon) * (pair[0] - pair[1]))  # never log(0)
 
 
-def gaussian(
-    value,
-    *,
-    sensitivity: float,
-    epsilon: float,
-    delta: float,
-    method: str = "analytic",
-    generator: torch.Generator | None = None,
-):
-    """Release `value` with Gaussian noise that gives (epsilon, delta).
+def gaussian(value, *, sensitivity: float, epsilon: float, delta: float, generator=None):
+    """Release `value` with the least Gaussian noise that gives (epsilon, delta).
 
     `sensitivity` bounds the L2 distance between the values of neighbours; the standard
-    deviation is `gaussian_sigma(...)`.
+    deviation is `gaussian_sigma(...)`. generator: a torch.Generator or None, as in `laplace`.
 
     Shapes, Raises: as `laplace` and `gaussian_sigma`. Source: Balle & Wang 2018. Lesson: 19
     """
-    sigma = gaussian_sigma(sensitivity=sensitivity, epsilon=epsilon, delta=delta, method=method)
-    exact = _exact(value)
-    options = {"dtype": torch.float64, "device": exact.device}
-    noise = torch.randn(exact.shape, generator=noise_generator(generator, exact.device), **options)
+    sigma, exact = gaussian_sigma(sensitivity=sensitivity, epsilon=epsilon, delta=delta), _exact(value)
+    noise = torch.empty_like(exact).normal_(generator=noise_generator(generator, exact.device))
     return _like(value, exact + sigma * noise)
 
 
-def gaussian_sigma(*, epsilon: float, delta: float, sensitivity: float = 1.0, method: str = "analytic") -> float:
+def gaussian_sigma(*, epsilon: float, delta: float, sensitivity: float = 1.0, method="analytic") -> float:
     """Standard deviation with which the Gaussian mechanism is (epsilon, delta)-private.
 
     "analytic": the smallest one, for any epsilon (Balle & Wang 2018, algorithm 1, found here by
@@ -81,30 +70,20 @@ def gaussian_sigma(*, epsilon: float, delta: float, sensitivity: float = 1.0, me
     Raises: ValueError for epsilon not in (0, 500], delta not in (0, 1), sensitivity not > 0, or an
     unknown method. Lesson: 19
     """
-    _check_epsilon(epsilon, LARGEST_EPSILON)
+    check.number("epsilon", epsilon, above=0, high=LARGEST_EPSILON)
     check.number("delta", delta, above=0, below=1)
     check.number("sensitivity", sensitivity, above=0)
     check.one_of("method", method, ("analytic", "classic"))
     if method == "classic":
         if epsilon >= 1:
-            raise ValueError(
-                f"epsilon={epsilon} is not below 1, where the classic formula is proved; use method='analytic'"
-            )
+            raise ValueError(f"epsilon={epsilon} is outside the classic proof, < 1; use method='analytic'")
         return sensitivity * math.sqrt(2 * math.log(1.25 / delta)) / epsilon
-    low, high = 1.0, 1.0
-    while gaussian_delta(high, epsilon=epsilon) > delta:
-        high *= 2
-    while gaussian_delta(low, epsilon=epsilon) <= delta:
-        low /= 2
-    for _ in range(200):
+    low, high = -60.0, 60.0  # logarithms of the deviation
+    for _ in range(100):
         middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        if gaussian_delta(middle, epsilon=epsilon) > delta:
-            low = middle
-        else:
-            high = middle
-    return sensitivity * high  # the end that holds the promise
+        enough = gaussian_delta(math.exp(middle), epsilon=epsilon) <= delta
+        low, high = (low, middle) if enough else (middle, high)
+    return sensitivity * math.exp(high)  # the end that keeps the promise
 
 
 def gaussian_delta(sigma: float, *, epsilon: float, sensitivity: float = 1.0) -> float:
@@ -120,13 +99,11 @@ def gaussian_delta(sigma: float, *, epsilon: float, sensitivity: float = 1.0) ->
     check.number("epsilon", epsilon, 0, LARGEST_EPSILON)
     check.number("sensitivity", sensitivity, above=0)
     half, shift = sensitivity / (2 * sigma), epsilon * sigma / sensitivity
-    second = math.exp(epsilon) * _normal_cdf(-half - shift)
-    return max(0.0, _normal_cdf(half - shift) - second)
+    normal_cdf = lambda x: 0.5 * math.erfc(-x / math.sqrt(2))  # noqa: E731
+    return max(0.0, normal_cdf(half - shift) - math.exp(epsilon) * normal_cdf(-half - shift))
 
 
-def exponential(
-    scores: Tensor, *, sensitivity: float, epsilon: float, generator: torch.Generator | None = None
-) -> Tensor:
+def exponential(scores: Tensor, *, sensitivity: float, epsilon: float, generator=None) -> Tensor:
     """Choose one of K candidates, better ones more often: P[k] ~ exp(epsilon u_k / (2 s)).
 
     Pure epsilon-differential privacy, where neighbours change each score by at most
@@ -137,20 +114,16 @@ def exponential(
     Raises: ValueError as `laplace`, or for scores that are not finite.
     Source: McSherry & Talwar 2007, definition 2. Lesson: 19
     """
-    _check_epsilon(epsilon)
+    check.number("epsilon", epsilon, above=0)
     check.number("sensitivity", sensitivity, above=0)
-    check.tensor("scores", scores)
+    check.tensor("scores", scores, kind="float", ndim=range(1, 9))
     check.finite("scores", scores)
-    if scores.ndim == 0 or scores.shape[-1] == 0:
-        raise ValueError(f"scores has shape {tuple(scores.shape)}, (..., K) is needed; give one score a candidate")
-    waiting = torch.empty(scores.shape, dtype=torch.float64, device=scores.device)
-    waiting.exponential_(generator=noise_generator(generator, scores.device))
-    return (scores.double() * (epsilon / (2 * sensitivity)) - waiting.log()).argmax(dim=-1)  # -log(Exp) is Gumbel
+    check.nonempty("scores", scores)
+    waiting = _exponential(scores.shape, scores.device, generator)
+    return (scores.double() * (epsilon / (2 * sensitivity)) - waiting.log()).argmax(dim=-1)  # -log is Gumbel
 
 
-def randomized_response(
-    values: Int[Tensor, "..."], *, epsilon: float, categories: int = 2, generator: torch.Generator | None = None
-) -> Int[Tensor, "..."]:
+def randomized_response(values: Tensor, *, epsilon: float, categories: int = 2, generator=None) -> Tensor:
     """Each answers for himself: the truth with P = e^eps / (e^eps + K - 1), else another.
 
     Local epsilon-differential privacy of each answer: neither the collector nor the
@@ -161,17 +134,14 @@ def randomized_response(
     finite, fewer than two categories, or a value out of range.
     Source: Warner 1965; Kairouz, Bonawitz & Ramage 2016, section 3. Lesson: 19
     """
-    _check_epsilon(epsilon)
-    check.integer("categories", categories, 2)
-    _check_codes("values", values, categories)
-    noise = noise_generator(generator, values.device)
-    options = {"generator": noise, "device": values.device}
-    lie = torch.rand(values.shape, dtype=torch.float64, **options) >= _truth(epsilon, categories)
+    truth = _chance_of_truth(values, epsilon, categories)
+    options = {"generator": noise_generator(generator, values.device), "device": values.device}
+    lie = torch.rand(values.shape, dtype=torch.float64, **options) >= truth
     shift = torch.randint(1, categories, values.shape, **options)
     return torch.where(lie, (values + shift) % categories, values)
 
 
-def randomized_response_estimate(reports: Tensor, *, epsilon: float, categories: int = 2) -> tuple[Tensor, Tensor]:
+def randomized_response_estimate(reports: Tensor, *, epsilon: float, categories: int = 2) -> tuple:
     """Shares of the categories behind randomized answers, and their standard errors.
 
     With p the chance of the truth and q = (1-p)/(K-1) of each other answer,
@@ -181,11 +151,7 @@ def randomized_response_estimate(reports: Tensor, *, epsilon: float, categories:
     Shapes: reports (N,) -> shares (K,), errors (K,), float64. Raises: as `randomized_response`.
     Source: Warner 1965, equation 5. Lesson: 19
     """
-    _check_epsilon(epsilon)
-    check.integer("categories", categories, 2)
-    _check_codes("reports", reports, categories)
-    check.nonempty("reports", reports)
-    p = _truth(epsilon, categories)
+    p = _chance_of_truth(reports, epsilon, categories)
     q = (1 - p) / (categories - 1)
     reported = torch.bincount(reports.flatten(), minlength=categories).double() / reports.numel()
     return (reported - q) / (p - q), (reported * (1 - reported) / reports.numel()).sqrt() / (p - q)
@@ -199,25 +165,17 @@ def noise_generator(generator: torch.Generator | None, device: torch.device) -> 
     return generator
 
 
-def _truth(epsilon: float, categories: int) -> float:
-    return 1 / (1 + (categories - 1) * math.exp(-epsilon))
-
-
-def _check_codes(name: str, codes: Tensor, categories: int) -> None:
-    check.tensor(name, codes, kind="integer")
-    if codes.numel() and not (0 <= int(codes.min()) and int(codes.max()) < categories):
+def _chance_of_truth(codes: Tensor, epsilon: float, categories: int) -> float:
+    check.number("epsilon", epsilon, above=0)
+    check.integer("categories", categories, 2)
+    check.tensor("values", codes, kind="integer")
+    check.nonempty("values", codes.flatten())
+    low, high = int(codes.min()), int(codes.max())
+    if low < 0 or high >= categories:
         raise ValueError(
-            f"{name} reaches from {int(codes.min())} to {int(codes.max())}, but categories={categories}; "
-            f"give codes 0 to {categories - 1}"
+            f"values reach from {low} to {high}, categories={categories}; give 0 to categories - 1"
         )
-
-
-def _check_epsilon(epsilon: float, high: float | None = None) -> None:
-    if epsilon == math.inf:
-        raise ValueError("epsilon=inf is no privacy at all; give a finite epsilon, or release the exact value")
-    if epsilon == 0:
-        raise ValueError("epsilon=0 needs infinite noise; give an epsilon > 0")
-    check.number("epsilon", epsilon, high=high, above=0)
+    return 1 / (1 + (categories - 1) * math.exp(-epsilon))
 
 
 def _exact(value) -> Tensor:
@@ -227,8 +185,9 @@ def _exact(value) -> Tensor:
 
 
 def _like(value, noisy: Tensor):
-    return noisy if hasattr(value, "shape") else (noisy.item() if noisy.ndim == 0 else noisy)
+    return noisy.item() if isinstance(value, (int, float)) else noisy
 
 
-def _normal_cdf(x: float) -> float:
-    return 0.5 * math.erfc(-x / math.sqrt(2))
+def _exponential(shape, device, generator) -> Tensor:
+    noise = torch.empty(shape, dtype=torch.float64, device=device)
+    return noise.exponential_(generator=noise_generator(generator, device))
