@@ -1,0 +1,180 @@
+"""One number for how unlike groups are treated, and the four-fifths rule.
+
+demographic_parity_difference  demographic_parity_ratio
+equalized_odds_difference  equalized_odds_ratio
+equal_opportunity_difference  equal_opportunity_ratio
+predictive_parity_difference
+calibration_by_group  four_fifths  FourFifths
+
+A difference is largest minus smallest rate of a group, in [0, 1], 0 is parity; a ratio is smallest
+over largest, in [0, 1], 1 is parity. Neither says who is worse off: for that, for n and for
+intervals use a `MetricFrame` of the rates.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from kit import check, metrics
+from kit.fairness import rates
+from kit.fairness.frame import METHODS, MetricFrame
+from kit.fairness.groups import Groups
+from kit.metrics import Interval, Reliability, inputs
+
+
+@dataclass(frozen=True, repr=False)
+class Gap:
+    """A difference or ratio of the groups' rates: gap(y_true, y_pred, sensitive_features=...).
+
+    A difference is largest minus smallest rate, 0 is parity; a ratio is smallest over largest, 1 is
+    parity. Groups without a rate (no positives, say) take no part; with fewer than two left the gap
+    is nan. Lesson: 20.
+    """
+
+    name: str
+    rates: tuple[rates.Rate, ...]
+
+    def __call__(
+        self, y_true, y_pred, *, sensitive_features, method=METHODS[0], sample_weight=None, agg="worst_case"
+    ) -> float:
+        """The gap, in [0, 1].
+
+        method: "between_groups", or "to_overall" for the largest distance of a group from all rows.
+        agg: of two rates take the "worst_case" or the "mean". Shapes: y_true, y_pred, sample_weight
+        (N,); sensitive_features as in `MetricFrame`. Raises: as `MetricFrame`.
+        """
+        check.one_of("agg", agg, ("worst_case", "mean"))
+        params = {rate.name: {"sample_weight": sample_weight} for rate in self.rates}
+        data = {"y_true": y_true, "y_pred": y_pred, "sensitive_features": sensitive_features}
+        frame = MetricFrame(metrics={rate.name: rate for rate in self.rates}, sample_params=params, **data)
+        difference = self.name.endswith("difference")
+        gaps = list((frame.difference if difference else frame.ratio)(method).values())
+        return float(np.mean(gaps) if agg == "mean" else np.max(gaps) if difference else np.min(gaps))
+
+    def __repr__(self) -> str:
+        how = "largest minus smallest" if self.name.endswith("difference") else "smallest over largest"
+        return f"{self.name}(y_true, y_pred, sensitive_features=...): {how} {' or '.join(r.name for r in self.rates)}"
+
+
+_SELECTED, _PRECISION = (rates.selection_rate,), (rates.positive_predictive_value,)
+_ODDS = (rates.true_positive_rate, rates.false_positive_rate)
+# Agarwal et al. 2018, arXiv:1803.02453, definition 1.
+demographic_parity_difference = Gap("demographic_parity_difference", _SELECTED)
+demographic_parity_ratio = Gap("demographic_parity_ratio", _SELECTED)
+# Hardt, Price & Srebro 2016, arXiv:1610.02413, definitions 2.1 and 2.2.
+equalized_odds_difference = Gap("equalized_odds_difference", _ODDS)
+equalized_odds_ratio = Gap("equalized_odds_ratio", _ODDS)
+equal_opportunity_difference = Gap("equal_opportunity_difference", _ODDS[:1])
+equal_opportunity_ratio = Gap("equal_opportunity_ratio", _ODDS[:1])
+# Chouldechova 2017, arXiv:1703.00056, eq. 2.2; where base rates differ it excludes equalized odds.
+predictive_parity_difference = Gap("predictive_parity_difference", _PRECISION)
+
+
+def calibration_by_group(
+    y_true, y_prob, *, sensitive_features, n_bins: int = 10
+) -> dict[object, Reliability]:
+    """Do the same probabilities mean the same in every group? A reliability diagram each.
+
+    Shapes: y_true (N,) of 0/1 labels, y_prob (N,) in [0, 1] -> {group: `metrics.Reliability`}, whose
+    `expected_error` is the group's ECE; bins without a row are nan. Groups without a row are left out.
+    Raises: ValueError for scores outside [0, 1], missing sensitive values, unequal lengths.
+    Source: Pleiss et al. 2017, arXiv:1709.02012, definition 1. Lesson: 20.
+    """
+    truth, prob = rates.positives("y_true", y_true), inputs.probabilities("y_prob", y_prob)
+    check.same_length(y_true=truth, y_prob=prob)
+    groups = Groups.of("sensitive_features", sensitive_features, len(truth))
+    rows = {key: groups.codes == i for i, key in enumerate(groups.keys) if groups.counts[i]}
+    return {
+        k: metrics.reliability(truth[part], prob[part], pos_label=True, n_bins=n_bins)
+        for k, part in rows.items()
+    }
+
+
+@dataclass(frozen=True)
+class Impact:
+    """The selection rate of a group over that of the reference group, and two tests of it.
+
+    n, selected: rows of the group, and those predicted positive; ratio: with Katz's interval; z: of
+    two shares with common variance, negative where this group is selected less; p_value: Fisher's
+    exact one, two-sided, which holds for small counts, too. Lesson: 20.
+    """
+
+    n: int
+    selected: int
+    ratio: Interval
+    z: float
+    p_value: float
+
+    @property
+    def verdict(self) -> str:
+        """Does it reach four fifths: "passes" or "fails", after "perhaps" where the interval holds 0.8."""
+        if math.isnan(self.ratio.estimate):
+            return "undefined"
+        word = "passes" if self.ratio.estimate >= 0.8 else "fails"
+        return f"perhaps {word}" if self.ratio.low < 0.8 <= self.ratio.high else word
+
+
+@dataclass(frozen=True)
+class FourFifths:
+    """The result of `four_fifths`: an `Impact` for every group but the reference.
+
+    ratio: the smallest, nan where nobody of the reference group is selected; passes: whether it
+    reaches 0.8. Lesson: 20.
+    """
+
+    reference: object
+    groups: Mapping[object, Impact]
+    ratio: Interval
+    passes: bool
+
+
+def four_fifths(y_pred, *, sensitive_features, reference=None, confidence: float | int = 0.95) -> FourFifths:
+    """Four-fifths rule: is every group selected at least 0.8 times as often as the reference?
+
+    reference: the group compared with, by default the one selected most often. The rule says whom to
+    look at, no more: a small sample fails it by chance, and a large one that passes may still
+    discriminate; hence the interval and the tests.
+
+    Shapes: y_pred (N,) of 0/1 decisions. Raises: as `MetricFrame`; ValueError for one group only
+    or an unknown reference.
+    Source: EEOC Uniform Guidelines (1978), 29 CFR 1607.4 D; Katz et al. (1978). Lesson: 20.
+    """
+    check.number("confidence", confidence, above=0, below=1)
+    decided = rates.positives("y_pred", y_pred)
+    groups = Groups.of("sensitive_features", sensitive_features, len(decided))
+    chosen = np.bincount(groups.codes[decided], minlength=len(groups)).tolist()
+    counts = {key: (k, n) for key, k, n in zip(groups.keys, chosen, groups.counts.tolist()) if n}
+    if len(counts) < 2:
+        raise ValueError(f"sensitive_features holds one group, {groups.keys[0]!r}; give rows of two or more")
+    if reference is None:
+        reference = max(counts, key=lambda key: counts[key][0] / counts[key][1])
+    check.one_of("reference", reference, counts)
+    base = counts.pop(reference)
+    found = {key: _impact(*pair, *base, confidence) for key, pair in counts.items()}
+    ratio = min((impact.ratio for impact in found.values()), key=lambda ratio: ratio.estimate)
+    return FourFifths(reference, found, ratio, ratio.estimate >= 0.8)
+
+
+def _impact(a: int, m: int, b: int, n: int, confidence: float) -> Impact:
+    """a of m selected against b of n in the reference group."""
+    ratio = low = high = z = math.nan
+    if b:
+        ratio, middle = a * n / (b * m), (a or 0.5) * n / (b * m)  # half a row where nobody is selected
+        error = math.sqrt(1 / (a or 0.5) - 1 / m + 1 / b - 1 / n)  # of log ratio
+        far = math.exp(NormalDist().inv_cdf(0.5 + confidence / 2) * error)
+        low, high, share = middle / far if a else 0.0, middle * far, (a + b) / (m + n)
+        z = (a / m - b / n) / math.sqrt(share * (1 - share) * (1 / m + 1 / n)) if share < 1 else math.nan
+    interval = Interval(ratio, low, high, confidence, m + n, "Katz")
+    return Impact(m, a, interval, z, _fisher(a, m, b, n))
+
+
+def _fisher(a: int, m: int, b: int, n: int) -> float:
+    """Two-sided exact p: the probability of all tables no likelier than this one."""
+    log_factorial = np.cumsum(np.log(np.maximum(1, np.arange(m + n + 1))))
+    x = np.arange(max(0, a + b - n), min(m, a + b) + 1)
+    log_p = -sum(log_factorial[part] for part in (x, m - x, a + b - x, n - a - b + x))
+    p = np.exp(log_p - log_p.max())
+    return float(p[p <= p[x == a] * (1 + 1e-7)].sum() / p.sum())

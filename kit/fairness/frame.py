@@ -1,0 +1,293 @@
+"""Any metric, group by group: Fairlearn's MetricFrame from one table of counts.
+
+MetricFrame
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
+
+import numpy as np
+
+from kit import check
+from kit.fairness.groups import Groups
+from kit.fairness.rates import Rate, count_table, positives
+from kit.fairness.rendering import markdown_table
+from kit.metrics import Interval, inputs, wilson_interval
+
+METHODS = ("between_groups", "to_overall")
+NUMBERS = ("by_group", "overall", "difference", "ratio", "group_min", "group_max")
+
+
+class MetricFrame:
+    """Metrics over all rows (`overall`) and for every group (`by_group`), and how far apart groups are.
+
+        frame = MetricFrame(metrics={"tpr": true_positive_rate}, y_true=y, y_pred=p, sensitive_features=sex)
+        frame.by_group["tpr"]["Female"];  frame.difference()["tpr"];  frame.interval("difference")["tpr"]
+
+    metrics: one function of (y_true, y_pred, **sample_params) with a number as result, or a
+        dict of them. The rates of this room share one count; any other function is called on
+        the rows of each group.
+    sensitive_features, control_features: one column, a DataFrame, a dict of columns or (N, K).
+        Groups are all combinations; control features split everything, `overall` included,
+        and no comparison goes across them.
+    sample_params: arrays (N,) that follow the rows, {"sample_weight": w}; for a dict of metrics
+        {metric: {"sample_weight": w}}.
+
+    Results are Fairlearn's values in plain dicts: {metric: {group: value}} for `by_group`, {metric:
+    value} for the rest, {metric: {control group: value}} with control features; without the
+    {metric: ...} where `metrics` is one function. A group is its level, or a tuple of levels
+    (control features first) where there are several features.
+
+    What is undefined is nan, is told with its reason in `undefined`, and takes no part in
+    comparisons; so is a comparison for which fewer than two groups have a value.
+    Raises: ValueError/TypeError for unequal lengths, missing sensitive values, labels that a rate
+    cannot use, a metric that fails on every group. Lesson: 20.
+    """
+
+    def __init__(
+        self, *, metrics, y_true, y_pred, sensitive_features, control_features=None, sample_params=None
+    ):
+        self._single, sample_params = not isinstance(metrics, Mapping), sample_params or {}
+        if self._single:
+            name = getattr(metrics, "name", getattr(metrics, "__name__", "metric"))
+            metrics, sample_params = {name: metrics}, {name: sample_params}
+        check.nonempty("metrics", metrics)
+        self.metrics, self._y = dict(metrics), (inputs.to_numpy(y_true), inputs.to_numpy(y_pred))
+        check.same_length(y_true=self._y[0], y_pred=self._y[1])
+        self.rows = len(self._y[0])
+        self._within = Groups.of("control_features", control_features, self.rows)
+        between = Groups.of("sensitive_features", sensitive_features, self.rows)
+        check.nonempty("sensitive_features", between.names)
+        if both := set(self._within.names) & set(between.names):
+            raise ValueError(
+                f"control_features and sensitive_features both hold {min(both)!r}; rename or drop one"
+            )
+        self._groups, self._shape = self._within * between, (len(self._within), len(between))
+        for name in sample_params:
+            check.one_of("metric of sample_params", name, metrics)
+        self._params = {name: self._given(sample_params.get(name, {})) for name in metrics}
+        self.undefined: dict[str, dict] = {}
+        self._values = np.stack([self._evaluate(name) for name in metrics])  # (M, C, S + 1), overall last
+        self.by_group, self.overall = self._number("by_group"), self._number("overall")
+
+    @cached_property
+    def n(self) -> dict:
+        """Number of rows of every group, 0 for a combination that does not occur."""
+        return dict(zip(self._groups.keys, self._groups.counts.tolist()))
+
+    def group_min(self):
+        """The smallest value of a group, for every metric."""
+        return self._number("group_min")
+
+    def group_max(self):
+        """The largest value of a group, for every metric."""
+        return self._number("group_max")
+
+    def difference(self, method: str = "between_groups"):
+        """How far apart: largest minus smallest value, never negative, 0 where groups are alike.
+
+        It does not say which group is worse off: look at `by_group`. `method="to_overall"`: the
+        largest |value of a group - value overall|. Raises: ValueError for another method.
+        """
+        return self._number("difference", method)
+
+    def ratio(self, method: str = "between_groups"):
+        """How far apart: smallest over largest value, at most 1, which is where groups are alike.
+
+        `method="to_overall"`: the smallest of value/overall or overall/value, whichever is below 1.
+        Raises: ValueError for another method.
+        """
+        return self._number("ratio", method)
+
+    def interval(
+        self,
+        number: str = "by_group",
+        *,
+        method=METHODS[0],
+        confidence=0.95,
+        resamples: int = 1000,
+        seed: int = 0,
+    ):
+        """A `metrics.Interval` around every number, in the form of the number itself.
+
+        number: "by_group", "overall", "difference", "ratio", "group_min" or "group_max".
+
+        Shares get Wilson's interval, whose n is the denominator: the number of positives for a
+        true positive rate. All else gets the percentile bootstrap over rows: one multinomial
+        draw of the count table a replicate; for weights and functions of one's own the rows
+        themselves, which takes `resamples` evaluations. Replicates in which a number is undefined
+        are left out. A comparison is that of the two groups which lie farthest apart in the sample: its
+        interval reaches below 0 (a ratio's above 1) where the gap may be chance. Among many groups
+        the farthest are picked by chance, too, so it is then too sure of itself.
+
+        Raises: ValueError for an unknown number or method, confidence outside (0, 1).
+        Source: Wilson (1927); Efron (1979). Lesson: 20.
+        """
+        check.one_of("number", number, NUMBERS)
+        check.one_of("method", method, METHODS)
+        check.number("confidence", confidence, above=0, below=1)
+        check.integer("resamples", resamples, 1)
+        draws = cache(lambda: self._draw(resamples, seed))
+        found = np.empty((len(self.metrics), *self._shape[: 2 if number == "by_group" else 1]), dtype=object)
+        for i, (name, metric) in enumerate(self.metrics.items()):
+            pair = _pair(number, method, self._values[i])
+            if self._plain(name) and metric.is_share and number in NUMBERS[:2]:
+                sides = (_compare(number, side, pair).ravel() for side in metric.sums(self._counts)[0])
+                found[i].flat[:] = [_wilson(*each, confidence) for each in zip(*sides)]
+                continue
+            spread = _compare(number, self._replicates(name, draws, resamples, seed), pair)
+            estimates = _compare(number, self._values[i], pair).ravel()
+            rows = self._groups.counts if number == "by_group" else [self.rows] * len(estimates)
+            each = zip(estimates, spread.reshape(resamples, -1).T, rows)
+            found[i].flat[:] = [_percentile(*one, confidence) for one in each]
+        return self._named(found)
+
+    def to_pandas(self):
+        """`by_group` as Fairlearn gives it: a Series for one function, a DataFrame for a dict of them.
+
+        Raises: ImportError without pandas.
+        """
+        import pandas
+
+        index = pandas.MultiIndex.from_product(self._groups.levels, names=self._groups.names)
+        index = index if index.nlevels > 1 else index.get_level_values(0)
+        columns = {name: values.ravel() for name, values in zip(self.metrics, self._values[..., :-1])}
+        frame = pandas.DataFrame(columns, index=index)
+        return frame.iloc[:, 0] if self._single else frame
+
+    def _given(self, params: Mapping) -> dict:
+        found = {key: inputs.to_numpy(values) for key, values in params.items() if values is not None}
+        check.same_length(y_true=self._y[0], **found)
+        return found
+
+    def _evaluate(self, name: str) -> np.ndarray:
+        """Values by group and, last, overall, (C, S + 1); notes what is undefined, and why."""
+        if self._plain(name):
+            values = self.metrics[name].of(self._counts)
+            lacking = np.flatnonzero(np.isnan(values[:, :-1])).tolist()
+            some = f"division by 0 in {self.metrics[name].formula}"
+            why = {i: some if self._groups.counts[i] else "no row" for i in lacking}
+        else:
+            values, why = self._on_rows(name)
+            if len(why) == len(self._groups):
+                raise ValueError(f"metrics[{name!r}] has no value in any group: {why[0]}; try it on all rows")
+        self.undefined[name] = {self._groups.keys[i]: reason for i, reason in why.items()}
+        return values
+
+    def _plain(self, name: str) -> bool:
+        """Whether the table of counts is all it takes."""
+        return isinstance(self.metrics[name], Rate) and not self._params[name]
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        """TN, FP, FN, TP by group and, last, overall, (C, S + 1, 4)."""
+        decided = positives("y_true", self._y[0]), positives("y_pred", self._y[1])
+        return _with_total(
+            count_table(*decided, self._groups.codes, len(self._groups)).reshape(*self._shape, 4)
+        )
+
+    def _on_rows(self, name: str, rows=slice(None)) -> tuple[np.ndarray, dict]:
+        """The slow path: the metric called on the rows of every group, and where it has no value."""
+        values, why = np.full((self._shape[0], self._shape[1] + 1), np.nan), {}
+        for side, place in ((self._within, values[:, -1:]), (self._groups, values[:, :-1])):
+            codes, found = side.codes[rows], np.full(len(side), np.nan)
+            order = np.argsort(codes, kind="stable")
+            ends = np.cumsum(np.bincount(codes, minlength=len(side)))[:-1]
+            why = {}
+            for i, part in enumerate(np.split(order, ends)):
+                found[i], why[i] = self._call(name, np.arange(self.rows)[rows][part])
+            place[:] = found.reshape(place.shape)
+        return values, {i: reason for i, reason in why.items() if reason}
+
+    def _call(self, name: str, rows: np.ndarray) -> tuple[float, str]:
+        """The metric on some rows, and why it has no value there."""
+        if len(rows) == 0:
+            return np.nan, "no row"
+        params = {key: given[rows] for key, given in self._params[name].items()}
+        try:
+            value = self.metrics[name](*(y[rows] for y in self._y), **params)
+        except ValueError as error:  # one class only, say
+            return np.nan, str(error)
+        if np.ndim(value):
+            raise TypeError(f"metrics[{name!r}] gave {check.show(value)}; return one number a call")
+        return value, "the metric is nan" if np.isnan(value) else ""
+
+    def _draw(self, resamples: int, seed: int) -> np.ndarray:
+        """Count tables of resampled rows, (R, C, S + 1, 4)."""
+        shares = self._counts[:, :-1].ravel() / self.rows
+        counts = np.random.default_rng(seed).multinomial(self.rows, shares, resamples)
+        return _with_total(counts.reshape(resamples, *self._shape, 4).astype(np.float64))
+
+    def _replicates(self, name: str, draws: Callable, resamples: int, seed: int) -> np.ndarray:
+        """The metric on resampled rows, (R, C, S + 1)."""
+        if self._plain(name):
+            return self.metrics[name].of(draws())
+        generator = np.random.default_rng(seed)
+        rows = (generator.integers(self.rows, size=self.rows) for _ in range(resamples))
+        return np.stack([self._on_rows(name, each)[0] for each in rows])
+
+    def _number(self, number: str, method: str = METHODS[0]):
+        check.one_of("method", method, METHODS)
+        return self._named(np.stack([_compare(number, v, _pair(number, method, v)) for v in self._values]))
+
+    def _named(self, values: np.ndarray):
+        """(M, C) or (M, C, S) as dicts."""
+        keys = (self._groups if values.ndim == 3 else self._within).keys
+        rows = (row.ravel().tolist() for row in values)
+        found = {name: dict(zip(keys, row)) if keys else row[0] for name, row in zip(self.metrics, rows)}
+        return found.popitem()[1] if self._single else found
+
+    def __repr__(self) -> str:
+        """A table: groups, then overall and gaps where nothing is controlled for."""
+        values = self._values[..., :-1].reshape(len(self.metrics), -1).T.tolist()
+        rows = [[key, n, *row] for (key, n), row in zip(self.n.items(), values)]
+        for number in () if self._within.names else NUMBERS[1:4]:
+            found = [_compare(number, v, _pair(number, METHODS[0], v))[0] for v in self._values]
+            rows.append([number, self.rows, *found])
+        return markdown_table([" / ".join(self._groups.names), "n", *self.metrics], rows)
+
+    _repr_markdown_ = __repr__
+
+
+def _with_total(counts: np.ndarray) -> np.ndarray:
+    return np.concatenate([counts, counts.sum(axis=-2, keepdims=True)], axis=-2)
+
+
+def _pair(number: str, method: str, values: np.ndarray) -> list[np.ndarray]:
+    """The columns of (C, S + 1) that are compared: of the larger value and of the smaller one, (C, 1)."""
+    by_group, overall, size = values[:, :-1], values[:, -1:], values.shape[1] - 1
+    if method == METHODS[0] or number in NUMBERS[4:]:
+        high, low = (np.where(np.isnan(by_group), end, by_group) for end in (-np.inf, np.inf))
+        return [high.argmax(axis=1)[:, None], size - 1 - low[:, ::-1].argmin(axis=1)[:, None]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = np.abs(by_group - overall if number == "difference" else np.log(np.abs(by_group / overall)))
+    far = np.where(np.isnan(away), -1, away).argmax(axis=1)[:, None]
+    picked = np.take_along_axis(by_group, far, 1)
+    larger = picked >= overall if number == "difference" else np.abs(picked) >= np.abs(overall)
+    return [np.where(larger, far, size), np.where(larger, size, far)]
+
+
+def _compare(number: str, values: np.ndarray, pair: list[np.ndarray]) -> np.ndarray:
+    """(..., C, S + 1) -> (..., C), or (..., C, S) where `number` is "by_group"."""
+    if number in NUMBERS[:2]:
+        return values[..., :-1] if number == "by_group" else values[..., -1]
+    place = np.arange(values.shape[-2])
+    high, low = (values[..., place, column[:, 0]] for column in pair)
+    if number in NUMBERS[4:]:
+        return low if number == "group_min" else high
+    alone = (~np.isnan(values[..., :-1])).sum(axis=-1) < 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(alone, np.nan, high - low if number == "difference" else low / high)
+
+
+def _wilson(k: int, n: int, confidence: float) -> Interval:
+    return wilson_interval(k, n, confidence=confidence) if n else _percentile(math.nan, None, 0, confidence)
+
+
+def _percentile(estimate: float, values: np.ndarray, n: int, confidence: float) -> Interval:
+    """Percentile bootstrap; an undefined estimate has an undefined interval."""
+    if math.isnan(estimate):
+        return Interval(math.nan, math.nan, math.nan, confidence, 0, "undefined")
+    low, high = np.quantile(values[~np.isnan(values)], [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
+    return Interval(float(estimate), low, high, confidence, int(n), "bootstrap")

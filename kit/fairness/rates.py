@@ -1,0 +1,127 @@
+"""Rates of a binary decision: all of them are sums of four counts over sums of four counts.
+
+count  base_rate  selection_rate
+true_positive_rate  false_negative_rate  false_positive_rate  true_negative_rate
+positive_predictive_value  negative_predictive_value  accuracy_score  balanced_accuracy_score
+mean_prediction  Rate  count_table  positives
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kit import check
+from kit.metrics import inputs
+
+CELLS = ("TN", "FP", "FN", "TP")
+
+
+@dataclass(frozen=True, repr=False)
+class Rate:
+    """A metric that needs only the counts TN, FP, FN, TP; call it as metric(y_true, y_pred).
+
+    formula: sums of counts, "TP / (FN + TP)" say, n for all rows, or "mean of" several such
+    parts. `MetricFrame` computes all rates of all groups from one table of counts. Where a
+    denominator is 0 the rate is nan, never 0 (where Fairlearn says 0). Lesson: 20.
+    """
+
+    name: str
+    formula: str
+    meaning: str
+
+    def __call__(self, y_true, y_pred, *, sample_weight=None, pos_label=None) -> float:
+        """The rate of all rows, or nan where it is undefined.
+
+        Shapes: y_true, y_pred, sample_weight (N,). Labels are 0/1, -1/1 or booleans, or any two
+        with `pos_label`. Raises: ValueError for other labels, unequal lengths, no row.
+        """
+        truth, decided = positives("y_true", y_true, pos_label), positives("y_pred", y_pred, pos_label)
+        check.same_length(y_true=truth, y_pred=decided)
+        return float(self.of(count_table(truth, decided, np.zeros(len(truth), np.intp), 1, sample_weight)[0]))
+
+    def of(self, counts: np.ndarray) -> np.ndarray:
+        """The rate from counts in the order TN, FP, FN, TP: (..., 4) -> (...), nan where undefined."""
+        if self.formula == "n":
+            return np.where(counts.any(axis=-1), counts.sum(axis=-1), np.nan)
+        sums = self.sums(counts)
+        return sum(np.divide(a, b, out=np.full(np.shape(a), np.nan), where=b > 0) for a, b in sums) / len(
+            sums
+        )
+
+    def sums(self, counts: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Numerator and denominator of every part: (..., 4) -> pairs of (...)."""
+        pairs = [part.partition(" / ") for part in self.formula.removeprefix("mean of ").split(" and ")]
+        return [(_pick(top, counts), _pick(bottom or "n", counts)) for top, _, bottom in pairs]
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is one count out of another, so that Wilson's interval holds."""
+        return "/" in self.formula and "and" not in self.formula
+
+    def __repr__(self) -> str:
+        return f"{self.name}(y_true, y_pred) = {self.formula}: {self.meaning}"
+
+
+def _pick(text: str, counts: np.ndarray) -> np.ndarray:
+    return counts @ np.array([text == "n" or cell in text for cell in CELLS], counts.dtype)
+
+
+count = Rate("count", "n", "number of rows")
+base_rate = Rate("base_rate", "(FN + TP) / n", "share of rows that are positive")
+selection_rate = Rate("selection_rate", "(FP + TP) / n", "share of rows predicted positive")
+true_positive_rate = Rate("true_positive_rate", "TP / (FN + TP)", "share of positives that are found")
+false_negative_rate = Rate("false_negative_rate", "FN / (FN + TP)", "share of positives that are missed")
+false_positive_rate = Rate("false_positive_rate", "FP / (TN + FP)", "share of negatives predicted positive")
+true_negative_rate = Rate("true_negative_rate", "TN / (TN + FP)", "share of negatives predicted negative")
+positive_predictive_value = Rate("positive_predictive_value", "TP / (FP + TP)", "right positive predictions")
+negative_predictive_value = Rate("negative_predictive_value", "TN / (TN + FN)", "right negative predictions")
+accuracy_score = Rate("accuracy_score", "(TN + TP) / n", "share of rows predicted right")
+_BALANCED = "mean of TP / (FN + TP) and TN / (TN + FP)"
+balanced_accuracy_score = Rate("balanced_accuracy_score", _BALANCED, "mean of both classes' shares found")
+
+
+def mean_prediction(y_true, y_pred, *, sample_weight=None) -> float:
+    """Mean of the predictions, for scores and regressions; y_true is not looked at.
+
+    Shapes: y_pred (N,), sample_weight (N,). Raises: ValueError for NaN or no row. Lesson: 20.
+    """
+    return float(np.average(inputs.vector("y_pred", y_pred), weights=sample_weight))
+
+
+def count_table(truth, decided, codes, groups: int, sample_weight=None) -> np.ndarray:
+    """Counts of TN, FP, FN, TP in every group, by one `np.bincount`.
+
+    Shapes: truth, decided (N,) of booleans, codes (N,) in [0, groups), sample_weight (N,) or None
+    -> (groups, 4), whole numbers without weights, else sums of weights.
+    Raises: ValueError for weights that are negative, not finite, or of another length. Lesson: 20.
+    """
+    if sample_weight is not None:
+        sample_weight = inputs.vector("sample_weight", sample_weight)
+        check.same_length(y_true=truth, sample_weight=sample_weight)
+        check.number("min(sample_weight)", sample_weight.min(), 0)
+    place = codes * 4
+    place += truth.view(np.uint8) * np.uint8(2) + decided.view(np.uint8)
+    return np.bincount(place, sample_weight, minlength=4 * groups).reshape(groups, 4)
+
+
+def positives(name: str, labels, pos_label=None) -> np.ndarray:
+    """Which labels are the positive one: (N,) -> (N,) booleans.
+
+    Without `pos_label` the labels are 0/1, -1/1 or booleans and 1 is positive.
+    Raises: ValueError for other labels or more than two. Lesson: 20.
+    """
+    labels = inputs.vector(name, labels)
+    if pos_label is not None:
+        return inputs.binary_truth(labels, pos_label)
+    labels = np.array(labels.tolist()) if labels.dtype.kind == "O" else labels
+    if labels.dtype.kind == "b":
+        return np.ascontiguousarray(labels)
+    if labels.dtype.kind in "iuf":
+        low, high = labels.min(), labels.max()
+        if labels.dtype.kind == "f" and (labels % 1).any():
+            raise ValueError(f"{name} holds fractions, 0 and 1 are needed; compare scores with a threshold")
+        if high <= 1 and (low >= 0 or (low == -1 and labels.all())):
+            return labels == 1
+    found = np.unique(labels).tolist()
+    shown = ", ".join(map(repr, found[:4])) + (", ..." if len(found) > 4 else "")
+    raise ValueError(f"{name} holds the labels {shown}, 0 and 1 are needed; give {name} == label")
