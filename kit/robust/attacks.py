@@ -1,0 +1,237 @@
+"""Adversarial examples: the worst small change of an input, searched by gradients.
+
+result = PGD(eps=8 / 255)(model, x, y, generator=generator)
+result.x, result.success, result.accuracy
+
+    FGSM  PGD  DeepFool  AttackResult
+
+An attack is made from its settings and called on a model, as in torchattacks and Foolbox.
+`model` maps inputs (N, ...) to logits (N, C); it takes inputs in `bounds`, so what
+normalizes them belongs inside it; eps has the unit of the inputs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from kit import check
+from kit.shapes import Bool, Float, Tensor
+
+Model = Callable[[Tensor], Tensor]
+Generator = torch.Generator | None
+Attack = Callable[..., object]
+Bounds = tuple[float, float]
+NORMS = ("linf", "l2")
+
+
+@dataclass(frozen=True, eq=False)
+class AttackResult:
+    """Changed inputs and how the model judges them: computed from `x`, not by the search.
+
+    Shapes: x (N, ...) in bounds; success (N,) bool, true where the prediction is not y
+    (or is y, for a targeted attack); distance (N,) from the inputs in the
+    attack's norm. Lesson: 17.
+    """
+
+    x: Float[Tensor, "N ..."]
+    success: Bool[Tensor, " N"]
+    distance: Float[Tensor, " N"]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples that the attack did not get through."""
+        return 1 - self.success.double().mean().item()
+
+
+@dataclass(frozen=True)
+class PGD:
+    """Projected gradient descent: many small steps uphill on the loss, kept near x.
+
+    x ← Π(x + step_size · sign ∇ cross-entropy), Π the projection on {‖x' - x‖ <= eps} and
+    on `bounds`; for norm="l2" the gradient divided by its length instead of its sign.
+    Starts at a random point of the ball. step_size: eps / 30 (linf) or eps / 40 (l2) if None,
+    Foolbox's; choose it larger for few steps. steps=0: the random start alone. restarts:
+    starts in all, the later ones for samples that still stand. targeted: y is the class to reach.
+
+    Raises: ValueError for eps <= 0 or an unknown norm; when called, for inputs outside
+    `bounds`, a model in training mode, outputs that autograd cannot trace back.
+    Source: Madry et al. (2018), eq. 2.2 ff.; l2 start: Voelker et al. (2017). Lesson: 17.
+    """
+
+    eps: float
+    norm: str = "linf"
+    steps: int = 40
+    step_size: float | None = None
+    random_start: bool = True
+    restarts: int = 1
+    targeted: bool = False
+    bounds: Bounds = (0.0, 1.0)
+
+    def __post_init__(self):
+        check_budget(self.eps, self.norm, self.bounds)
+        check.integer("steps", self.steps, 0)
+        check.integer("restarts", self.restarts, 1)
+
+    def __call__(self, model: Model, x: Tensor, y: Tensor, *, generator: Generator = None) -> AttackResult:
+        """Attack x (N, ...) with classes y (N,). `generator`, on x's device, draws the starts."""
+        check_inputs(model, x, y, self.bounds)
+        found = self.perturb(model, x, y, generator=generator)
+        result = judge(model, found, x, y, self)
+        for _ in range(1, self.restarts):
+            if (left := ~result.success).any():
+                found[left] = self.perturb(model, x[left], y[left], generator=generator)
+                result = judge(model, found, x, y, self)
+        return result
+
+    @torch.enable_grad()
+    def perturb(self, model: Model, x: Tensor, y: Tensor, *, generator: Generator = None) -> Tensor:
+        """The search alone (N, ...), without checks and without judging its end: for training loops."""
+        size = self.step_size or self.eps / (30 if self.norm == "linf" else 40)
+        uphill = -size if self.targeted else size
+        moved = x
+        if self.random_start:
+            moved = (x + self.eps * _in_ball(x, self.norm, generator)).clamp(*self.bounds)
+        for _ in range(self.steps):
+            leaf = moved.clone().requires_grad_()
+            gradient = _gradient(F.cross_entropy(model(leaf), y, reduction="sum"), leaf)
+            step = gradient.sign() if self.norm == "linf" else gradient / _length(gradient)
+            moved = (x + self._project(moved + uphill * step - x)).clamp(*self.bounds)
+        return moved
+
+    def _project(self, away: Tensor) -> Tensor:
+        if self.norm == "linf":
+            return away.clamp(-self.eps, self.eps)
+        return away * (self.eps / _length(away)).clamp(max=1)
+
+
+def FGSM(eps: float, norm: str = "linf", *, targeted: bool = False, bounds: Bounds = (0.0, 1.0)) -> PGD:
+    """Fast gradient sign method: x + eps · sign ∇ cross-entropy, PGD of one full step.
+
+    On a linear model no attack within eps (linf) does more. Arguments and errors as `PGD`.
+    Source: Goodfellow et al. (2015), section 4. Lesson: 17.
+    """
+    return PGD(eps, norm, 1, eps, False, 1, targeted, bounds)
+
+
+@dataclass(frozen=True)
+class DeepFool:
+    """The nearest class border, as if the model were linear, again and again.
+
+    Has no eps: read the size of the smallest change found off `distance`. Only the
+    `candidates` likeliest classes are tried; `overshoot` carries x over the border.
+
+    Raises: as `PGD`. Source: Moosavi-Dezfooli et al. (2016), algorithm 2. Lesson: 17.
+    """
+
+    norm: str = "l2"
+    steps: int = 50
+    candidates: int = 10
+    overshoot: float = 0.02
+    bounds: Bounds = (0.0, 1.0)
+    targeted = False  # what `judge` asks an attack
+
+    def __post_init__(self):
+        check_budget(1, self.norm, self.bounds)
+        check.integer("steps", self.steps, 1)
+        check.integer("candidates", self.candidates, 2)
+
+    @torch.enable_grad()
+    def __call__(self, model: Model, x: Tensor, y: Tensor, *, generator: Generator = None) -> AttackResult:
+        """Attack x (N, ...) with classes y (N,); nothing is random."""
+        logits = check_inputs(model, x, y, self.bounds)
+        classes = logits.argsort(dim=1).flip(1)[:, : self.candidates]  # (N, K)
+        moved, total = x, torch.zeros_like(x)
+        for _ in range(self.steps):
+            leaf = moved.clone().requires_grad_()
+            logits = model(leaf)
+            over = logits.argmax(1) != y
+            if over.all():
+                break
+            top = logits.gather(1, classes)
+            total = total + self._step(top[:, 1:] - top[:, :1], leaf)
+            further = (x + (1 + self.overshoot) * total).clamp(*self.bounds)
+            moved = moved.index_put((~over,), further[~over])
+        return judge(model, moved, x, y, self)
+
+    def _step(self, gaps: Tensor, leaf: Tensor) -> Float[Tensor, "N ..."]:
+        """The shortest of the moves to where one of the gaps (N, K-1) closes."""
+        slopes = torch.stack(
+            [_gradient(gap.sum(), leaf).flatten(1) for gap in gaps.unbind(1)], 1
+        )  # (N, K-1, D)
+        slant = slopes.norm(p=2 if self.norm == "l2" else 1, dim=2) + 1e-8
+        distance, best = (gaps.detach().abs() / slant).min(1)
+        rows = torch.arange(len(best), device=best.device)
+        slope = slopes[rows, best]
+        unit = slope / slant[rows, best, None] if self.norm == "l2" else slope.sign()
+        return ((distance + 1e-4)[:, None] * unit).reshape(leaf.shape)
+
+
+def check_budget(eps, norm, bounds) -> None:
+    """Raise unless eps > 0, norm is known, and bounds are two rising numbers. Lesson: 17."""
+    check.number("eps", eps, above=0)
+    check.one_of("norm", norm, NORMS)
+    check.number("bounds[1]", bounds[1], above=bounds[0])
+
+
+def check_inputs(model: Model, x: Tensor, y: Tensor, bounds: Bounds) -> Float[Tensor, "N C"]:
+    """Raise unless the model can be attacked on (x, y); its logits on x. Lesson: 17."""
+    check.tensor("x", x, kind="float")
+    check.tensor("y", y, ndim=1, kind="integer")
+    check.nonempty("x", x)
+    check.same_length(x=x, y=y)
+    check_bounds(x, bounds)
+    check_mode(model)
+    with torch.no_grad():
+        logits = model(x)
+    check.tensor("model(x)", logits, ndim=2, kind="float")
+    check.integer("y.min()", int(y.min()), 0)
+    check.integer("y.max()", int(y.max()), 0, logits.shape[1] - 1)
+    return logits
+
+
+def check_bounds(x: Tensor, bounds: Bounds) -> None:
+    """Raise ValueError unless x is finite and lies in bounds. Lesson: 17."""
+    check.finite("x", x)
+    low, high = x.min().item(), x.max().item()
+    if low < bounds[0] or high > bounds[1]:
+        raise ValueError(
+            f"x holds values from {low:.4g} to {high:.4g}, outside bounds={tuple(bounds)}; "
+            "give inputs or bounds that agree, and normalize inside the model"
+        )
+
+
+def check_mode(model: Model) -> None:
+    """Raise ValueError for a module in training mode. Lesson: 17."""
+    if getattr(model, "training", False):
+        raise ValueError(f"model={type(model).__name__} is in training mode; call model.eval()")
+
+
+def judge(model: Model, found: Tensor, x: Tensor, y: Tensor, attack) -> AttackResult:
+    """Ask the model about `found`, whatever the search believes of it. Lesson: 17."""
+    with torch.no_grad():
+        hit = (model(found).argmax(1) == y) == attack.targeted
+    away = (found - x).flatten(1).double().norm(p=float("inf") if attack.norm == "linf" else 2, dim=1)
+    return AttackResult(found, hit, away)
+
+
+def _gradient(value: Tensor, x: Tensor) -> Float[Tensor, "N ..."]:
+    try:
+        return torch.autograd.grad(value, x, retain_graph=True)[0]
+    except RuntimeError as error:
+        raise ValueError(f"model(x) cannot be traced back to x: {error}; keep to torch operations") from error
+
+
+def _in_ball(x: Tensor, norm: str, generator: Generator) -> Float[Tensor, "N ..."]:
+    """A uniformly drawn point (N, ...) of the unit ball for each sample."""
+    like = {"generator": generator, "dtype": x.dtype, "device": x.device}
+    if norm == "linf":
+        return torch.rand(x.shape, **like) * 2 - 1
+    # The first n coordinates of a point on the sphere in n + 2 dimensions are uniform in the ball.
+    return F.normalize(torch.randn(len(x), x[0].numel() + 2, **like))[:, :-2].reshape(x.shape)
+
+
+def _length(v: Tensor) -> Float[Tensor, "N ..."]:
+    """Length of each sample, shaped (N, 1, ..., 1) to be used beside v."""
+    return v.flatten(1).norm(dim=1).clamp(min=1e-12).reshape(-1, *[1] * (v.dim() - 1))

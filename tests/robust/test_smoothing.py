@@ -1,0 +1,88 @@
+"""Certificates: Cohen's numbers by SciPy, the exact radius of a linear model, and abstaining."""
+
+import math
+
+import pytest
+import torch
+from scipy.stats import beta, binomtest, norm
+from torch import nn
+
+from kit.robust import ABSTAIN, Certificate, SmoothedClassifier
+
+
+class Votes(nn.Module):
+    """Gives class 0 to the first `first` calls' rows and class 1 to the others, whatever they hold."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.classes, self.used = classes, 0
+
+    def forward(self, x):
+        mine = self.classes[self.used : self.used + len(x)]
+        self.used += len(x)
+        return nn.functional.one_hot(torch.tensor(mine), 3).float()
+
+
+def test_the_certificate_is_cohens():
+    """Source: Cohen et al. (2019), CERTIFY: lower limit of Beta(k, n - k + 1) at alpha, radius sigma Φ⁻¹."""
+    model = Votes([1] * 10 + [1] * 95 + [0] * 5).eval()
+    smoothed = SmoothedClassifier(model, sigma=0.5, alpha=0.01, batch_size=32)
+    found = smoothed.certify(torch.zeros(1, 4), n0=10, n=100)
+    assert found.classes.tolist() == [1]
+    assert found.radius.item() == pytest.approx(0.5 * norm.ppf(beta.ppf(0.01, 95, 6)), abs=1e-6)
+    assert model.used == 110
+
+
+@pytest.mark.parametrize("first", [30, 35, 36, 37, 38, 39, 40, 45, 60])
+def test_prediction_abstains_as_the_binomial_test_says(first):
+    n, alpha = 60, 0.05
+    model = Votes([2] * first + [0] * (n - first)).eval()
+    found = SmoothedClassifier(model, sigma=0.1, alpha=alpha).predict(torch.zeros(1, 4), n=n)
+    sure = binomtest(first, n, 0.5).pvalue <= alpha
+    assert found.tolist() == [2 if sure else ABSTAIN]
+
+
+def test_a_linear_models_radius_is_its_distance_to_the_border():
+    model = nn.Linear(2, 2).eval()
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
+        model.bias.zero_()
+    x = torch.tensor([[0.2, 5.0], [-0.4, 1.0], [0.0, 0.0]])
+    generator = torch.Generator().manual_seed(0)
+    found = SmoothedClassifier(model, sigma=0.25).certify(x, n=4000, generator=generator)
+    assert found.classes.tolist() == [0, 1, ABSTAIN]
+    assert 0.8 * 0.2 < found.radius[0] <= 0.2
+    assert 0.8 * 0.4 < found.radius[1] <= 0.4
+    assert found.radius[2] == 0
+    same = SmoothedClassifier(model, sigma=0.25).certify(x, n=4000, generator=generator.manual_seed(0))
+    assert torch.equal(same.radius, found.radius)
+
+
+def test_all_votes_give_the_largest_radius():
+    found = SmoothedClassifier(Votes([1] * 1100).eval(), sigma=1.0).certify(torch.zeros(1, 2))
+    assert found.radius.item() == pytest.approx(norm.ppf(0.001 ** (1 / 1000)), abs=1e-6)
+    assert found.radius.item() == pytest.approx(2.46, abs=0.005)
+
+
+def test_certified_accuracy_falls_with_the_radius():
+    certificate = Certificate(torch.tensor([1, 0, ABSTAIN, 2]), torch.tensor([0.5, 0.2, 0.0, 0.9]), 0.001)
+    y = torch.tensor([1, 0, 1, 0])
+    assert [certificate.accuracy(y, radius=r) for r in (0.0, 0.3, 0.6)] == [0.5, 0.25, 0.0]
+    assert not math.isnan(certificate.alpha)
+
+
+def test_mistakes_in_smoothing_are_named(trained):
+    model, x, _ = trained
+    for bad, message in (
+        ({"sigma": 0}, r"^sigma=0 is out of range; give a float > 0$"),
+        ({"sigma": 1, "alpha": 1}, r"^alpha=1 is out of range; give a float > 0 and < 1$"),
+        ({"sigma": 1, "batch_size": 0}, r"^batch_size=0 is out of range; give an int >= 1$"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SmoothedClassifier(model, **bad)
+    with pytest.raises(ValueError, match=r"^n=0 is out of range; give an int >= 1$"):
+        SmoothedClassifier(model, 0.1).predict(x[:1], n=0)
+    with pytest.raises(ValueError, match=r"^model=Dropout is in training mode; call model.eval\(\)$"):
+        SmoothedClassifier(nn.Dropout(), 0.1).predict(x[:1])
+    with pytest.raises(ValueError, match=r"^len\(classes\)=1, len\(y\)=2 differ"):
+        Certificate(torch.tensor([1]), torch.tensor([0.1]), 0.1).accuracy(torch.tensor([1, 2]), radius=0)
