@@ -12,7 +12,7 @@ In the order of the lesson; everything works on any table, module or text, outsi
     logit_confidence  lira_scores  exposure  sequence_losses
     local_update  federated_round  fed_avg  coordinate_median  trimmed_mean
     invert_linear_gradient  invert_gradients
-    secure_sum  to_fixed_point  from_fixed_point  split_secret  join_secret
+    secure_sum  split_secret  join_secret
     new_private_key  encrypt  decrypt  rewrap  DecryptionError
 
 Each guarantee is stated with what it assumes: read the docstring of its module. Encryption and secure_sum
@@ -47,4 +47,4 @@ from kit.privacy.mechanisms import (
     randomized_response_estimate,
 )
 from kit.privacy.pseudonyms import PII, Pseudonymizer, find_pii, mask_pii, new_key
-from kit.privacy.secure_sum import from_fixed_point, join_secret, secure_sum, split_secret, to_fixed_point
+from kit.privacy.secure_sum import join_secret, secure_sum, split_secret

@@ -23,7 +23,8 @@ from kit.metrics import clopper_pearson_interval, roc_auc_score
 from kit.privacy.mechanisms import noise_generator
 from kit.shapes import Float, Int, Tensor
 
-#: Below so many shadow models one standard deviation is shared by all samples (Carlini et al. 2022, section V-C).
+#: Below so many shadow models one standard deviation is shared by all samples (Carlini et al. 2022, section
+#: V-C).
 OWN_DEVIATION_FROM = 64
 
 
@@ -42,8 +43,6 @@ class MembershipInference:
     tpr_at_1_percent: float
     threshold: float
     epsilon_lower: float
-    delta: float
-    confidence: float
 
 
 def membership_inference(
@@ -59,32 +58,28 @@ def membership_inference(
     Raises: ValueError for fewer, scores that are not finite, delta not in [0, 1), confidence not in (0, 1).
     Source: Yeom et al. 2018 (loss threshold); Carlini et al. 2022; Jagielski, Ullman & Oprea 2020. Lesson: 19
     """
-    inside, outside = (
-        _scores("member_scores", member_scores, 4),
-        _scores("nonmember_scores", nonmember_scores, 4),
-    )
-    generator = np.random.default_rng(seed)
-    (choose_in, judge_in), (choose_out, judge_out) = (
-        np.array_split(generator.permutation(scores), 2) for scores in (inside, outside)
-    )
+    generator, sides = np.random.default_rng(seed), {"member": member_scores, "nonmember": nonmember_scores}
+    inside, outside = (generator.permutation(_scores(f"{n}_scores", v, 4)) for n, v in sides.items())
+    (choose_in, judge_in), (choose_out, judge_out) = np.array_split(inside, 2), np.array_split(outside, 2)
     thresholds = np.unique(np.concatenate([choose_in, choose_out]))
-    # Rates with one more of each, so that a lucky 0 of few does not win.
-    sizes = len(choose_in), len(choose_out)
-    hits, alarms = ((r * k + 1) / (k + 2) for r, k in zip(_rates(choose_in, choose_out, thresholds), sizes))
-    best = thresholds[np.argmax(np.maximum(np.log(hits / alarms), np.log((1 - alarms) / (1 - hits))))]
-    right, wrong = int((judge_in >= best).sum()), int((judge_out >= best).sum())
-    bound = epsilon_lower_bound(
-        right, len(judge_in), wrong, len(judge_out), delta=delta, confidence=confidence
+    # One hit and one miss more for each, so that a lucky 0 of few does not win.
+    hits, alarms = (
+        _reached(np.append(side, [math.inf, -math.inf]), thresholds) for side in (choose_in, choose_out)
     )
+    best = thresholds[np.argmax(np.maximum(hits / alarms, (1 - alarms) / (1 - hits)))]
+    counts = int((judge_in >= best).sum()), len(judge_in), int((judge_out >= best).sum()), len(judge_out)
+    bound = epsilon_lower_bound(*counts, delta=delta, confidence=confidence)
     both = np.concatenate([inside, outside])
-    tpr, fpr = _rates(inside, outside, np.append(both, math.inf))
-    auc, low = roc_auc_score(np.arange(len(both)) < len(inside), both), float(tpr[fpr <= 0.01].max())
-    return MembershipInference(auc, float((tpr - fpr).max()), low, float(best), bound, delta, confidence)
+    tpr, fpr = (_reached(side, np.append(both, math.inf)) for side in (inside, outside))
+    auc = roc_auc_score(np.arange(len(both)) < len(inside), both)
+    return MembershipInference(
+        auc, float((tpr - fpr).max()), float(tpr[fpr <= 0.01].max()), float(best), bound
+    )
 
 
-def _rates(inside: np.ndarray, outside: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of each that reach each threshold."""
-    return tuple(1 - np.searchsorted(np.sort(a), thresholds, side="left") / len(a) for a in (inside, outside))
+def _reached(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """The share of scores that reach each threshold."""
+    return 1 - np.searchsorted(np.sort(scores), thresholds, side="left") / len(scores)
 
 
 def epsilon_lower_bound(
@@ -97,8 +92,8 @@ def epsilon_lower_bound(
     privacy; so with probability `confidence` the true epsilon is at least the result.
 
     That needs independent trials with a rule fixed beforehand: strictly, one training run a
-    trial. Many samples of one run are related, and the result is then an estimate (for bounds from one run see
-    Steinke, Nasr & Jagielski 2023).
+    trial. Many samples of one run are related, and the result is then an estimate (for bounds from one run
+    see Steinke, Nasr & Jagielski 2023).
     Raises: ValueError for counts out of range. Source: Kairouz, Oh & Viswanath 2015, theorem 2.1;
     Jagielski, Ullman & Oprea 2020, section 4. Lesson: 19
     """
@@ -106,9 +101,7 @@ def epsilon_lower_bound(
     hits = clopper_pearson_interval(true_positives, members, confidence=confidence)
     alarms = clopper_pearson_interval(false_positives, nonmembers, confidence=confidence)
     pairs = ((hits.low, alarms.high), (1 - alarms.high, 1 - hits.low))
-    return max(
-        0.0, *(math.log((good - delta) / bad) if good > delta and bad > 0 else 0.0 for good, bad in pairs)
-    )
+    return max(math.log(max(1.0, (good - delta) / bad)) if bad > 0 else 0.0 for good, bad in pairs)
 
 
 def logit_confidence(logits: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> Float[Tensor, "N"]:
@@ -127,8 +120,8 @@ def lira_scores(target: Float[Tensor, "N"], shadows: Float[Tensor, "S N"]) -> Fl
     """Offline likelihood ratio: how unusual each confidence is for a model without it.
 
     (target - mean of shadows) / deviation, which orders samples as 1 - P[N(mean, deviation^2) > target] does.
-    target: `logit_confidence` under the model attacked; shadows: under S >= 2 models trained without the sample,
-    on like data. Below 64 of them the deviation is shared by all samples.
+    target: `logit_confidence` under the model attacked; shadows: under S >= 2 models trained without the
+    sample, on like data. Below 64 of them the deviation is shared by all samples.
 
     Raises: ValueError for other shapes or fewer than two shadows.
     Source: Carlini et al. 2022, algorithm 1 and equation 4 (offline). Lesson: 19
@@ -136,16 +129,15 @@ def lira_scores(target: Float[Tensor, "N"], shadows: Float[Tensor, "S N"]) -> Fl
     check.tensor("target", target, ndim=1, kind="float")
     check.tensor("shadows", shadows, ndim=2, last=len(target), kind="float")
     check.integer("shadow models", len(shadows), 2)
-    variance = shadows.var(dim=0)
-    variance = variance if len(shadows) >= OWN_DEVIATION_FROM else variance.mean()
+    variance = shadows.var(dim=0) if len(shadows) >= OWN_DEVIATION_FROM else shadows.var(dim=0).mean()
     return (target - shadows.mean(dim=0)) / variance.clamp(min=1e-12).sqrt()
 
 
 def invert_linear_gradient(weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"]) -> Float[Tensor, "I"]:
     """The input of a linear layer from the gradient of one sample: dW_o / db_o.
 
-    For y = W x + b is dL/dW = (dL/dy) x^T and dL/db = dL/dy, so each row holds x. Taken from the row with the largest
-    |db|; exact but for rounding (about 6e-8 in float32).
+    For y = W x + b is dL/dW = (dL/dy) x^T and dL/db = dL/dy, so each row holds x. Taken from the row with
+    the largest |db|; exact but for rounding (about 6e-8 in float32).
 
     Raises: ValueError where the bias's gradient is 0, or the gradient is not that of one sample (rank 1).
     Source: Phong et al. 2018, section III; Geiping et al. 2020, proposition 3.1. Lesson: 19
@@ -158,21 +150,18 @@ def invert_linear_gradient(weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"
     x = weight[row] / bias[row]
     rest = float((weight - bias[:, None] * x).norm() / weight.norm().clamp(min=1e-30))
     if rest > 1e-3:
-        raise ValueError(
-            f"weight differs from bias x^T by {rest:.2g} of its norm, so it sums several samples; "
-            "give the gradient of one, or use invert_gradients"
-        )
+        raise ValueError(f"weight differs by {rest:.2g} from bias x^T, of one sample; use invert_gradients")
     return x
 
 
 def invert_gradients(
     module: nn.Module,
     loss: Callable,
-    gradients: Mapping[str, Tensor],
+    gradients: Mapping,
     *,
     shape,
-    targets=None,
-    steps=300,
+    targets: Tensor,
+    steps: int = 300,
     generator=None,
 ) -> tuple[Tensor, float]:
     """Search inputs (*shape) whose gradient equals the one shared, by L-BFGS.
@@ -180,31 +169,21 @@ def invert_gradients(
     min_x sum |grad loss(f(x), y) - gradient|^2 from normal noise. -> the inputs, and what is left of that sum
     relative to |gradient|^2; near 0 where the gradient is explained, which need not mean the right image.
     Works for small nets with smooth activations and small batches; ReLU has no second derivative to follow.
-    targets=None: one sample under cross-entropy, whose class is the least entry of the last bias's gradient.
-    gradients: {parameter's name: gradient}. generator: a torch.Generator for the noise, or None.
+    targets: known or guessed; for one sample under cross-entropy the class is the only negative entry of the
+    last bias's gradient. gradients: {parameter's name: gradient}. generator: a torch.Generator, or None.
 
-    Raises: ValueError for names that are not module's parameters, or targets=None with a larger batch.
+    Raises: ValueError for no gradients, or names that are not module's parameters.
     Source: Zhu, Liu & Han 2019, algorithm 1; Zhao et al. 2020 (the class). Lesson: 19
     """
     parameters = {name: p.detach().requires_grad_() for name, p in module.named_parameters()}
     for name in gradients:
         check.one_of("gradient", name, parameters)
     check.nonempty("gradients", gradients)
-    if targets is None:
-        if shape[0] != 1:
-            raise ValueError(f"targets=None can be found for one sample, shape[0]={shape[0]}; give targets")
-        targets = [g for g in gradients.values() if g.ndim == 1][-1].argmin()[None]
-    first = next(iter(gradients.values()))
-    x = torch.randn(shape, generator=noise_generator(generator, first.device), device=first.device)
+    device, used = next(iter(gradients.values())).device, [parameters[name] for name in gradients]
     size = sum(g.square().sum() for g in gradients.values()).clamp(min=1e-30)
-    used = [parameters[name] for name in gradients]
-    optimizer = torch.optim.LBFGS(
-        [x.requires_grad_()],
-        max_iter=steps,
-        line_search_fn="strong_wolfe",
-        tolerance_grad=1e-14,
-        tolerance_change=1e-18,
-    )
+    x = torch.randn(shape, generator=noise_generator(generator, device), device=device).requires_grad_()
+    exact = {"tolerance_grad": 1e-14, "tolerance_change": 1e-18}
+    optimizer = torch.optim.LBFGS([x], max_iter=steps, line_search_fn="strong_wolfe", **exact)
 
     def relative_distance() -> Tensor:
         value = loss(functional_call(module, parameters, (x,)), targets)
@@ -221,8 +200,8 @@ def exposure(secret_loss: float, candidate_losses: Tensor) -> float:
     """Bits by which a planted secret stands out among others of its form.
 
     log2(n + 1) - log2(rank), n candidates never trained on, rank = 1 + those that the model finds at least as
-    likely. 1 on average for a secret that was not learned, and log2(n + 1) at most: with a random sample of candidates
-    a larger one cannot be seen.
+    likely. 1 on average for a secret that was not learned, and log2(n + 1) at most: with a random sample of
+    candidates a larger one cannot be seen.
 
     Shapes: candidate_losses (n,), in the unit of secret_loss. Raises: ValueError for none, NaN or infinity.
     Source: Carlini et al. 2019, definition 4.2 and section 4.3. Lesson: 19
@@ -236,7 +215,8 @@ def exposure(secret_loss: float, candidate_losses: Tensor) -> float:
 def sequence_losses(model: Callable, tokens: Int[Tensor, "N T"], *, start: int = 1) -> Float[Tensor, "N"]:
     """-log P of tokens[start:] given what precedes them, summed over each row, in nats.
 
-    model: token ids (N, T) -> logits (N, T, V), causal (logits at t see tokens up to t). `start` leaves out the
+    model: token ids (N, T) -> logits (N, T, V), causal (logits at t see tokens up to t). `start` leaves out
+    the
     common prompt. Raises: ValueError for start not in 1 ... T-1. Source: Carlini et al. 2019, definition 4.1.
     Lesson: 19
     """
@@ -247,9 +227,8 @@ def sequence_losses(model: Callable, tokens: Int[Tensor, "N T"], *, start: int =
 
 
 def _scores(name: str, values, least: int) -> np.ndarray:
-    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-    array = array.astype(np.float64).ravel()
+    array = np.asarray(torch.as_tensor(values).detach().cpu(), np.float64).ravel()
     if len(array) < least:
-        raise ValueError(f"{name} has {len(array)} entries, {least} or more are needed; score more samples")
+        raise ValueError(f"{name} has {len(array)} entries, {least} are needed; score more samples")
     check.finite(name, array)
     return array

@@ -177,9 +177,7 @@ class _ClippedBackward(torch.autograd.Function):
 class PrivateModule(nn.Module):
     """The module that `make_private` returns: its backward pass clips each sample's gradient.
 
-    `module` is the one given, trained in place: serve that. `state_dict()` holds the account and the noise's
-    state besides the weights, so that a resumed run neither forgets its steps nor repeats its noise. In
-    evaluation mode, or without gradients, this is exactly that module. `norms` (B,) are the gradient norms of
+    `module` is the one given, trained in place: save and serve that. In evaluation mode, or without gradients, this is exactly that module. `norms` (B,) are the gradient norms of
     the last batch before clipping (they are not private: choose max_grad_norm on public data).
 
     Inputs are one or more tensors with samples first, the output is one such tensor. Lesson: 19
@@ -259,16 +257,19 @@ class PrivateModule(nn.Module):
             self.noise = torch.Generator(device).manual_seed(seed)
         return self.noise
 
-    def get_extra_state(self) -> dict:
-        """The account and the state of the noise, part of `state_dict()`."""
+    def save_account(self, optimizer, state: dict) -> dict:
+        """The optimizer's `state_dict()` with the account and the state of the noise."""
         noise = None if self.noise is None else self.noise.get_state()
-        return {"history": list(self.accountant.history), "noise": noise}
+        return state | {"privacy": {"history": list(self.accountant.history), "noise": noise}}
 
-    def set_extra_state(self, state: dict) -> None:
-        """Take them up again."""
-        self.accountant.history = [tuple(row) for row in state["history"]]
-        if state["noise"] is not None:
-            self._noise(next(self.module.parameters()).device).set_state(state["noise"].cpu())
+    def load_account(self, optimizer, state: dict) -> dict:
+        """Take them up again before the optimizer loads the rest."""
+        if "privacy" not in state:
+            raise ValueError("state_dict holds no privacy account; load one saved after make_private")
+        self.accountant.history = [tuple(row) for row in state["privacy"]["history"]]
+        if (noise := state["privacy"]["noise"]) is not None:
+            self._noise(next(self.module.parameters()).device).set_state(noise.cpu())
+        return {key: value for key, value in state.items() if key != "privacy"}
 
 
 def make_private(
@@ -290,7 +291,8 @@ def make_private(
     `.grad` (a penalty on the weights, say) is replaced: use the optimizer's weight_decay.
 
     generator: for sampling and, by a seed drawn from it, noise; keep its seed secret. None: seeded by the
-    operating system. See `PrivateModule` for resuming.
+    operating system. The account and the noise's state
+    travel in `optimizer.state_dict()`, so that a resumed run neither forgets its steps nor repeats its noise.
 
     Raises: ValueError for BatchNorm, an unknown sampling rate, parameters that are not the module's, an
     optimizer already private; and at a step that was not exactly one backward pass on one fresh batch.
@@ -317,4 +319,6 @@ def make_private(
 
     optimizer.is_private, loader.on_empty = True, step_of_noise_alone
     optimizer.register_step_pre_hook(model.add_noise)
+    optimizer.register_state_dict_post_hook(model.save_account)
+    optimizer.register_load_state_dict_pre_hook(model.load_account)
     return model, optimizer, loader

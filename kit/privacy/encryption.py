@@ -88,11 +88,11 @@ def rewrap(envelope: bytes, private_key, public_key) -> bytes:
 def primitives() -> SimpleNamespace:
     """What is used of `cryptography`, or an error that says how to install it. Lesson: 19"""
     try:
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.asymmetric import padding, rsa, x25519
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.exceptions import InvalidTag  # noqa: F401
+        from cryptography.hazmat.primitives.asymmetric import padding, rsa, x25519  # noqa: F401
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: F401
         from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: F401
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{error}; pip install 'large-model-kit[trust]'") from None
     return SimpleNamespace(**locals(), oaep=padding.OAEP(padding.MGF1(SHA256()), SHA256(), _MAGIC))

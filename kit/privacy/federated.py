@@ -28,7 +28,8 @@ def local_update(
     mu > 0 adds the proximal term mu/2 |w - w_server|^2, which keeps clients with unlike data from
     drifting apart (FedProx); its gradient is mu (w - w_server).
 
-    batches: (inputs, targets) pairs, read `epochs` times. Raises: ValueError for lr not > 0, epochs < 1, mu < 0,
+    batches: (inputs, targets) pairs, read `epochs` times. Raises: ValueError for lr not > 0, epochs < 1, mu
+    < 0,
     or no batches. Source: McMahan et al. 2017, algorithm 1; Li et al. 2020 (FedProx), equation 2. Lesson: 19
     """
     check.number("lr", lr, above=0)
@@ -36,43 +37,34 @@ def local_update(
     check.number("mu", mu, 0)
     own = copy.deepcopy(module).train()
     start = [p.detach().clone() for p in own.parameters()]
-    samples = 0
-    for epoch in range(epochs):
+    optimizer, samples = torch.optim.SGD(own.parameters(), lr=lr), 0
+    for _ in range(epochs):
         for inputs, targets, count in map(unpack, batches):
-            own.zero_grad()
-            loss(apply(own, inputs), targets).backward()
-            with torch.no_grad():
-                for p, p0 in zip(own.parameters(), start):
-                    if p.grad is not None:
-                        p -= lr * (p.grad + mu * (p - p0))
-            samples += count if epoch == 0 else 0
-    if not samples:
-        raise ValueError("batches is empty; give each client at least one batch of (inputs, targets)")
-    return own.state_dict(), samples
+            drift = sum((p - p0).square().sum() for p, p0 in zip(own.parameters(), start)) if mu else 0.0
+            optimizer.zero_grad()
+            (loss(apply(own, inputs), targets) + mu / 2 * drift).backward()
+            optimizer.step()
+            samples += count
+    check.integer("samples of batches", samples, 1)
+    return own.state_dict(), samples // epochs
 
 
 def federated_round(
-    module: nn.Module,
-    loss: Callable,
-    clients: Sequence[Iterable],
-    *,
-    lr: float,
-    epochs: int = 1,
-    mu: float = 0.0,
-    aggregate: Callable[[list[State]], State] | None = None,
+    module: nn.Module, loss: Callable, clients: Sequence, *, aggregate=None, **options
 ) -> nn.Module:
     """One round: every client trains a copy, the server puts the mean into `module`.
 
     aggregate: function of the clients' states, such as `coordinate_median`; None weights
-    them by their samples (FedAvg). One full-batch epoch of every client is then one step of SGD on all data
+    them by their samples (FedAvg). options: lr, epochs, mu of `local_update`. One full-batch epoch of every
+    client is then one step of SGD on all data
     together, exactly (without layers that see the batch, as BatchNorm does).
 
-    Raises: ValueError for no clients, and as `local_update`. Source: McMahan et al. 2017, algorithm 1. Lesson: 19
+    Raises: ValueError for no clients, and as `local_update`. Source: McMahan et al. 2017, algorithm 1.
+    Lesson: 19
     """
     check.nonempty("clients", clients)
-    states, samples = zip(*(local_update(module, loss, c, lr=lr, epochs=epochs, mu=mu) for c in clients))
-    merged = fed_avg(states, weights=samples) if aggregate is None else aggregate(list(states))
-    module.load_state_dict(merged)
+    states, samples = zip(*(local_update(module, loss, client, **options) for client in clients))
+    module.load_state_dict(fed_avg(states, weights=samples) if aggregate is None else aggregate(states))
     return module
 
 
@@ -81,16 +73,14 @@ def fed_avg(states: Sequence[State], *, weights: Sequence[float] | None = None) 
 
     One client can move it anywhere. Whole-number buffers are rounded.
 
-    Raises: ValueError for no states, unlike names or shapes, NaN or infinity in one, weights that are negative or
-    all 0. Source: McMahan et al. 2017. Lesson: 19
+    Raises: ValueError for no states, unlike names or shapes, NaN or infinity in one, weights that are
+    negative or all 0. Source: McMahan et al. 2017. Lesson: 19
     """
     weights = [1.0] * len(states) if weights is None else weights
     check.same_length(states=states, weights=weights)
-    for weight in weights:
-        check.number("weight", weight, 0)
-    if states and sum(weights) <= 0:
-        raise ValueError("weights are all 0; give each client its number of samples")
-    shares = torch.tensor([w / sum(weights) for w in weights], dtype=torch.float64)
+    check.number("min(weights)", min(weights, default=0), 0)
+    check.number("sum(weights)", sum(weights, 0.0), above=0)
+    shares = torch.tensor(weights, dtype=torch.float64) / sum(weights)
     return _merge(states, lambda stacked: torch.tensordot(shares.to(stacked.device), stacked, 1))
 
 
@@ -117,17 +107,12 @@ def trimmed_mean(states: Sequence[State], *, trim: int) -> dict[str, Tensor]:
 
 def _merge(states: Sequence[State], mean: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
     """Apply `mean` to each entry, stacked over the clients in float64."""
-    check.nonempty("states", states)
     for i, state in enumerate(states):
-        if unlike := set(state) ^ set(states[0]):
-            raise ValueError(
-                f"states[{i}] differs from states[0] in {sorted(unlike)}; send states of one model"
-            )
+        if unlike := sorted(set(state) ^ set(states[0])):
+            raise ValueError(f"states[{i}] differs from states[0] in {unlike}; send states of one model")
         for name, value in state.items():
-            check.same_shape(f"states[{i}][{name!r}]", value, f"states[0][{name!r}]", states[0][name])
-            check.finite(f"states[{i}][{name!r}]", value)
-    merged = {}
-    for name, first in states[0].items():
-        value = mean(torch.stack([state[name].double() for state in states]))
-        merged[name] = (value if first.is_floating_point() else value.round()).to(first.dtype)
-    return merged
+            check.same_shape(f"states[{i}].{name}", value, f"states[0].{name}", states[0][name])
+            check.finite(f"states[{i}].{name}", value)
+    merged = {name: mean(torch.stack([state[name].double() for state in states])) for name in states[0]}
+    whole = {name for name, value in states[0].items() if not value.is_floating_point()}
+    return {n: (v.round() if n in whole else v).to(states[0][n].dtype) for n, v in merged.items()}

@@ -8,7 +8,6 @@ nothing anonymous.
 """
 
 import base64
-import hashlib
 import hmac
 import ipaddress
 import re
@@ -21,12 +20,12 @@ from kit import check
 #: In the order in which they are looked for: a card number is not also a telephone number.
 PATTERNS = {
     "email": r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
-    "ip": r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\.?\w)|(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:]))",
+    "ip": r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\.?\w)|(?:[\dA-Fa-f]*:){2,7}[\dA-Fa-f]*(?![\w:]))",
     "id_number": r"(?<![0-9A-Za-z])[1-9]\d{16}[\dXx](?![0-9A-Za-z])",
     "card": r"(?<![\d+-])\d(?:[ -]?\d){12,18}(?![\d-])",
     # Chinese mobile, international, North American, Chinese landline
-    "phone": r"(?<![\d+])(?:(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}|\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,5}"
-    r"|\(?[2-9]\d{2}\)?[ .-]\d{3}[.-]\d{4}|0\d{2,3}-\d{7,8})(?![\d-])",
+    "phone": r"(?<![\d+])(?:(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}|\+[1-9]\d{0,2}"
+    r"(?:[ .-]?\(?\d{1,4}\)?){2,5}|\(?[2-9]\d{2}\)?[ .-]\d{3}[.-]\d{4}|0\d{2,3}-\d{7,8})(?![\d-])",
 }
 
 
@@ -43,13 +42,12 @@ class PII:
 def find_pii(text: str, *, kinds: Sequence[str] = tuple(PATTERNS)) -> list[PII]:
     """E-mail, IP (4 and 6), Chinese ID, payment card and telephone numbers in `text`.
 
-    An ID number counts only with a right check digit (GB 11643-1999, ISO 7064 MOD 11-2), a card number only with
-    a right Luhn digit, an IP address only if it is one; so a random number rarely does.
+    An ID number counts only with a right check digit (GB 11643-1999, ISO 7064 MOD 11-2), a card number only
+    with a right Luhn digit, an IP address only if it is one; so a random number rarely does.
 
     Raises: TypeError unless text is a str, ValueError for an unknown kind. Lesson: 19
     """
-    if not isinstance(text, str):
-        raise TypeError(f"text={check.show(text)} is not a text; give a str")
+    _check_text("text", text)
     for kind in kinds:
         check.one_of("kind", kind, PATTERNS)
     found: list[PII] = []
@@ -62,13 +60,16 @@ def find_pii(text: str, *, kinds: Sequence[str] = tuple(PATTERNS)) -> list[PII]:
     return sorted(found, key=lambda item: item.start)
 
 
+def _check_text(name: str, value) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name}={check.show(value)} is not a text; give a str")
+
+
 def _label(item: PII) -> str:
     return f"[{item.kind.upper()}]"
 
 
-def mask_pii(
-    text: str, *, kinds: Sequence[str] = tuple(PATTERNS), replace: Callable[[PII], str] = _label
-) -> str:
+def mask_pii(text: str, *, kinds=tuple(PATTERNS), replace: Callable[[PII], str] = _label) -> str:
     """`text` with what `find_pii` finds replaced, by "[EMAIL]" and the like.
 
     replace: function of a `PII`; give lambda item: pseudonym(item.text) to keep who is who.
@@ -128,19 +129,13 @@ class Pseudonymizer:
             raise TypeError(f"key is of type {type(key).__name__}, bytes are needed; use new_key()")
         if len(key) < 16:
             raise ValueError(f"key has {len(key)} bytes, 16 or more are needed; use new_key()")
-        self._key = hmac.digest(key, b"kit pseudonym\0" + context.encode(), hashlib.sha256)
+        self._key = hmac.digest(key, b"kit pseudonym\0" + context.encode(), "sha256")
 
     def __call__(self, value: str) -> str:
         """The pseudonym of one value; spaces and capitals count, so clean the values first."""
-        if not isinstance(value, str):
-            raise TypeError(f"value={check.show(value)} is not a text; give a str, such as str(value)")
-        tag = hmac.digest(self._key, value.encode(), hashlib.sha256)[:16]
+        _check_text("value", value)
+        tag = hmac.digest(self._key, value.encode(), "sha256")[:16]
         return base64.b32encode(tag).decode().rstrip("=").lower()
-
-    def column(self, values) -> list[str]:
-        """The pseudonyms of many values, each distinct one computed once."""
-        known: dict[str, str] = {}
-        return [known[v] if v in known else known.setdefault(v, self(v)) for v in values]
 
     def __repr__(self) -> str:
         return "Pseudonymizer(key hidden)"

@@ -1,13 +1,14 @@
 """Secure aggregation: the server learns the sum of the clients' vectors and no single one.
 
-secure_sum  to_fixed_point  from_fixed_point  split_secret  join_secret
+secure_sum  split_secret  join_secret
 
 Each pair of clients agrees on a mask that one adds and the other subtracts, so that all masks
 cancel in the sum; each adds one more of its own. Who drops out leaves masks behind, so every client deals
 Shamir shares of its key and of its own mask's seed to the others. Of one client the others give
 either the shares of the key (it dropped out) or those of the seed (its vector arrived), never both.
 
-`secure_sum` plays all parts in one process, to show and test the protocol. Between machines it holds against a
+`secure_sum` plays all parts in one process, to show and test the protocol. Between machines it holds
+against a
 server that follows the protocol and is curious, joined by fewer than `threshold` clients; it needs the public
 keys to be the true ones, shares sent encrypted between clients, and new keys every round. A sum may still
 tell about one client; noise is another matter. X25519 comes from `cryptography` (extra "trust").
@@ -15,7 +16,7 @@ tell about one client; noise is another matter. X25519 comes from `cryptography`
 
 import hashlib
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -50,83 +51,66 @@ def join_secret(shares: Mapping[int, int]) -> int:
     check.nonempty("shares", shares)
     total = 0
     for x, value in shares.items():
-        for other in shares:
-            if other != x:
-                value = value * other * pow(other - x, -1, PRIME) % PRIME
+        for other in shares.keys() - {x}:
+            value = value * other * pow(other - x, -1, PRIME) % PRIME
         total += value
     return total % PRIME
 
 
 def secure_sum(
-    vectors: Sequence[Tensor], *, dropped: Collection[int] = (), threshold: int | None = None, bits: int = 32
+    vectors: Sequence[Tensor], *, dropped=(), threshold: int | None = None, bits: int = 32
 ) -> Tensor:
     """A round of secure aggregation: the sum mod 2^bits of those not `dropped`.
 
+    Real numbers travel as fixed-point ones, round(2^(bits/2) x), and come back as float64.
     dropped: positions in `vectors` of clients that vanish after the shares were dealt.
     threshold: clients needed to finish; None for the smallest safe one, more than half.
 
-    Shapes: vectors (D,) of whole numbers each -> (D,) in [0, 2^bits).
-    Raises: ValueError where fewer than `threshold` are left, for a threshold of half or less (two groups could
-    then unmask the same client), an unknown position, or unequal lengths.
-    Source: Bonawitz et al. 2017, figure 4. Lesson: 19
+    Shapes: vectors (D,) each -> (D,); of whole numbers in [0, 2^bits).
+    Raises: ValueError where fewer than `threshold` are left, for a threshold of half or less (two groups
+    could
+    then unmask the same client), an unknown position, unequal lengths, or real numbers whose sum might not
+    fit. Source: Bonawitz et al. 2017, figure 4. Lesson: 19
     """
-    n, low = len(vectors), 2**bits - 1
+    n, modulus = len(vectors), 2**bits
     threshold = n // 2 + 1 if threshold is None else threshold
     check.integer("threshold", threshold, n // 2 + 1, n)
     check.integer("bits", bits, 2, 62)
     check.same_length(**{f"vectors[{i}]": vector for i, vector in enumerate(vectors)})
     for i in dropped:
         check.integer("dropped", i, 0, n - 1)
-    arrived, length = [i for i in range(n) if i not in dropped], len(vectors[0])
-    if len(arrived) < threshold:
-        raise ValueError(f"clients left={len(arrived)}, threshold={threshold} are needed; start a new round")
+    arrived, length, unit = [i for i in range(n) if i not in dropped], len(vectors[0]), 2.0 ** (bits // 2)
+    check.integer("clients left", len(arrived), threshold)
+    if real := vectors[0].is_floating_point():
+        largest = max(float(vector.abs().max()) for vector in vectors)
+        check.number("largest |value|", largest, below=(modulus / 2 / n - 1) / unit)
+        vectors = [(vector.double() * unit).round() for vector in vectors]
     # Every client: a key, a seed, shares of both for the others, and its masked vector.
     keys = [primitives().x25519.X25519PrivateKey.generate() for _ in range(n)]
     public, seeds = [key.public_key() for key in keys], [secrets.token_bytes(32) for _ in range(n)]
-    split = lambda raw: split_secret(int.from_bytes(raw), shares=n, threshold=threshold)  # noqa: E731
-    key_shares, seed_shares = (
-        [split(key.private_bytes_raw()) for key in keys],
-        [split(seed) for seed in seeds],
-    )
-    masked = {
-        i: (vectors[i].long() + _stream(seeds[i], length) + _pair_masks(i, keys[i], public, range(n), length))
-        & low
-        for i in arrived
+    secret = [(key.private_bytes_raw(), seed) for key, seed in zip(keys, seeds)]
+    dealt = [
+        [split_secret(int.from_bytes(s), shares=n, threshold=threshold) for s in pair] for pair in secret
+    ]
+    masks = {
+        i: _stream(seeds[i], length) + _pair_masks(i, keys[i], public, range(n), length) for i in arrived
     }
+    masked = {i: (vectors[i].long() + mask) % modulus for i, mask in masks.items()}
     # The server: it knows `masked`, `public` and, of each client, `threshold` shares of one kind.
     total = sum(masked.values())
     for i in range(n):
-        dealt = (seed_shares if i in masked else key_shares)[i]
-        secret = join_secret({x + 1: dealt[x + 1] for x in arrived[:threshold]}).to_bytes(66)[-32:]
+        shares = dealt[i][i in masked]  # of its seed where its vector arrived, else of its key
+        raw = join_secret({x + 1: shares[x + 1] for x in arrived[:threshold]}).to_bytes(66)[-32:]
         if i in masked:
-            total = total - _stream(secret, length)
+            total = total - _stream(raw, length)
         else:  # the masks it shared with those that arrived stand in the sum with the other sign
-            key = primitives().x25519.X25519PrivateKey.from_private_bytes(secret)
+            key = primitives().x25519.X25519PrivateKey.from_private_bytes(raw)
             total = total + _pair_masks(i, key, public, arrived, length)
-    return total & low
+    total = total % modulus
+    return torch.where(total >= modulus // 2, total - modulus, total) / unit if real else total
 
 
-def to_fixed_point(x: Tensor, *, clients: int, fraction_bits: int = 16, bits: int = 32) -> Tensor:
-    """Real numbers as whole ones, x 2^fraction_bits rounded, mod 2^bits.
-
-    Raises: ValueError where the sum of `clients` such numbers might not fit. Lesson: 19
-    """
-    check.integer("clients", clients, 1)
-    check.finite("x", x)
-    largest, limit = float(x.abs().max()), 2 ** (bits - 1 - fraction_bits) / clients - 2.0**-fraction_bits
-    if largest >= limit:
-        raise ValueError(
-            f"x reaches {largest:.4g}, a sum of {clients} clients fits below {limit:.4g}; clip x"
-        )
-    return (x.double() * 2**fraction_bits).round().long() & (2**bits - 1)
-
-
-def from_fixed_point(total: Tensor, *, fraction_bits: int = 16, bits: int = 32) -> Tensor:
-    """Undo `to_fixed_point` on a sum: the upper half are negative numbers; float64. Lesson: 19"""
-    return torch.where(total >= 2 ** (bits - 1), total - 2**bits, total).double() / 2**fraction_bits
-
-
-def _pair_masks(i: int, key, public: Sequence, others: Collection[int], length: int) -> Tensor:
+def _pair_masks(i: int, key, public: Sequence, others: Iterable[int], length: int) -> Tensor:
     """Sum of the masks with others: added towards higher numbers, subtracted towards lower."""
     masks = (_stream(key.exchange(public[j]), length) * (1 if j > i else -1) for j in others if j != i)
     return sum(masks, torch.zeros(length, dtype=torch.long))
