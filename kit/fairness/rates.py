@@ -98,7 +98,7 @@ def count_table(truth, decided, codes, groups: int, sample_weight=None) -> np.nd
     if sample_weight is not None:
         sample_weight = inputs.vector("sample_weight", sample_weight)
         check.same_length(y_true=truth, sample_weight=sample_weight)
-        check.number("min(sample_weight)", sample_weight.min(), 0)
+        check.number("min(sample_weight)", float(sample_weight.min()), 0)
     place = codes * 4
     place += truth.view(np.uint8) * np.uint8(2) + decided.view(np.uint8)
     return np.bincount(place, sample_weight, minlength=4 * groups).reshape(groups, 4)

@@ -63,8 +63,8 @@ def lending(
     check.integer("rounds", rounds, 1)
     generator = np.random.default_rng(seed)
     groups = [inputs.vector("scores", group).astype(np.float64) for group in scores]
-    check.number("min(scores)", min(group.min() for group in groups), 300)
-    check.number("max(scores)", max(group.max() for group in groups), None, 850)
+    check.number("min(scores)", min(float(group.min()) for group in groups), 300)
+    check.number("max(scores)", max(float(group.max()) for group in groups), None, 850)
     means = [[group.mean() for group in groups]]
     for _ in range(rounds):
         for group, threshold in zip(groups, thresholds):
