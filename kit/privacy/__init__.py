@@ -47,4 +47,4 @@ from kit.privacy.mechanisms import (
     randomized_response_estimate,
 )
 from kit.privacy.pseudonyms import PII, Pseudonymizer, find_pii, mask_pii, new_key
-from kit.privacy.secure_sum import join_secret, secure_sum, split_secret
+from kit.privacy.secure_aggregation import join_secret, secure_sum, split_secret

@@ -79,7 +79,7 @@ def membership_inference(
 
 def _reached(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """The share of scores that reach each threshold."""
-    return 1 - np.searchsorted(np.sort(scores), thresholds, side="left") / len(scores)
+    return (len(scores) - np.searchsorted(np.sort(scores), thresholds, side="left")) / len(scores)
 
 
 def epsilon_lower_bound(
