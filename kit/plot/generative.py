@@ -1,6 +1,6 @@
 """Figures of lesson 10: a one-dimensional GAN, step by step; digits; what judges say.
 
-Frame   frame   stepper   GRID   pulls   flow_paths   pictures   codes   counts   judged
+Frame   frame   stepper   GRID   pulls   flow_paths   pictures   codes   scrubber   counts   judged
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -181,6 +181,39 @@ def codes(latent: Mapping[str, np.ndarray], labels: np.ndarray, shown: Sequence[
     return figure, f"Latent numbers of digits. {'; '.join(said)}."
 
 
+def scrubber(decoders: Mapping[str, Callable], latent: Mapping[str, np.ndarray]) -> Callable:
+    """The draw function of the map of digits: draw(model, first, second) -> (figure, alt).
+
+    Args:
+        decoders: model -> function from two latent numbers to a picture (8, 8).
+        latent: model -> latent numbers of images, (N, 2).
+
+    Raises: ValueError: the two do not name the same models.
+
+    Lesson: 10
+    """
+    if set(decoders) != set(latent):
+        raise ValueError(f"decoders={sorted(decoders)} and latent={sorted(latent)}; name the same models")
+
+    def draw(model: str, first: float, second: float):
+        picture, z = decoders[model](first, second), latent[model]
+        figure, (left, right) = axes(
+            2, 1, width=7.2, height=3.6, title=f"{model}: z = ({first:g}, {second:g})"
+        )
+        left.plot(*z.T, ".", color="0.7", markersize=3)
+        left.plot(first, second, "o", color=COLOURS[1], markersize=9)
+        left.set(xlabel="latent number 1", ylabel="latent number 2", title="images (grey) and z")
+        right.imshow(picture, cmap="Greys", vmin=0, vmax=1)
+        right.set(title="picture of z", xticks=[], yticks=[])
+        near = np.linalg.norm(z - (first, second), axis=1).min()
+        return figure, (
+            f"{model}: map of {len(z)} images, the nearest {near:.2f} away from z = ({first:g}, {second:g}), "
+            f"and the picture that z unfolds to, ink {np.mean(picture):.2f} on average."
+        )
+
+    return draw
+
+
 def counts(runs: Mapping[str, Sequence[int]]):
     """How many samples fall into each of ten classes, bars side by side.
 
@@ -200,7 +233,7 @@ def counts(runs: Mapping[str, Sequence[int]]):
         said.append(
             f"{name} {int((values > 0).sum())} classes, most often {int(values.argmax())} ({values.max()})"
         )
-    ax.set(xlabel="digit that the judge sees", ylabel="samples", xticks=range(len(values)))
+    ax.set(xlabel="digit that the classifier reads", ylabel="samples", xticks=range(len(values)))
     ax.legend(frameon=False)
     return figure, f"Samples by class: {'; '.join(said)}."
 

@@ -13,6 +13,7 @@ from kit.plot.generative import (
     judged,
     pictures,
     pulls,
+    scrubber,
     stepper,
 )
 
@@ -137,3 +138,22 @@ def test_judged_has_a_panel_for_each_measure_and_marks_real_images():
     assert [line.get_xdata()[0] for line in (left.lines[-1], right.lines[-1])] == [0.97, 1.0]
     assert [label.get_text() for label in left.get_yticklabels()] == ["GAN", "VAE"]
     assert "GAN share 0.95" in alt and "VAE diversity 0.80" in alt
+
+
+def test_scrubber_unfolds_z_beside_the_map_of_its_model():
+    latent = {"a": np.array([[0.0, 0.0], [3.0, 4.0]]), "b": np.zeros((5, 2))}
+    decoders = {"a": lambda x, y: np.full((8, 8), x), "b": lambda x, y: np.full((8, 8), y)}
+    figure, alt = scrubber(decoders, latent)("a", 0.25, 0.0)
+    left, right = figure.axes
+    np.testing.assert_array_equal(np.column_stack(left.lines[0].get_data()), latent["a"])
+    np.testing.assert_array_equal(np.ravel(left.lines[1].get_data()), (0.25, 0.0))
+    np.testing.assert_array_equal(right.images[0].get_array(), np.full((8, 8), 0.25))
+    assert alt.startswith("a: map of 2 images, the nearest 0.25 away from z = (0.25, 0), and the picture")
+    assert alt.endswith("ink 0.25 on average.")
+    assert "ink 0.50" in scrubber(decoders, latent)("b", 0.25, 0.5)[1]
+
+
+def test_scrubber_needs_one_map_a_decoder():
+    message = r"^decoders=\['a'\] and latent=\['b'\]; name the same models$"
+    with pytest.raises(ValueError, match=message):
+        scrubber({"a": lambda x, y: np.zeros((8, 8))}, {"b": np.zeros((1, 2))})

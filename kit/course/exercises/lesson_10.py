@@ -195,6 +195,7 @@ EXERCISES = (
         Number(
             where_the_best_judge_is_sure,
             (
+                Mistake(-0.1, "rounded too far; give three digits"),
                 Mistake(1.0, "at 1 both densities are equal and D is 1/2"),
                 Mistake((2 + math.log(9)) / 2, "there D = 0.1: the sign of the logarithm is turned round"),
                 Mistake((2 - math.log(0.9)) / 2, "D = 0.9 is not p / q = 0.9: then p is nine times q"),
