@@ -23,7 +23,6 @@ Model = Callable[[Tensor], Tensor]
 Generator = torch.Generator | None
 Attack = Callable[..., object]
 Bounds = tuple[float, float]
-NORMS = ("linf", "l2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +69,8 @@ class PGD:
     bounds: Bounds = (0.0, 1.0)
 
     def __post_init__(self):
-        check_budget(self.eps, self.norm, self.bounds)
-        check.integer("steps", self.steps, 0)
-        check.integer("restarts", self.restarts, 1)
+        check.number("eps", self.eps, above=0)
+        check_settings(self, steps=0, restarts=1)
 
     def __call__(self, model: Model, x: Tensor, y: Tensor, *, generator: Generator = None) -> AttackResult:
         """Attack x (N, ...) with classes y (N,). `generator`, on x's device, draws the starts."""
@@ -133,9 +131,7 @@ class DeepFool:
     targeted = False  # what `judge` asks an attack
 
     def __post_init__(self):
-        check_budget(1, self.norm, self.bounds)
-        check.integer("steps", self.steps, 1)
-        check.integer("candidates", self.candidates, 2)
+        check_settings(self, steps=1, candidates=2)
 
     @torch.enable_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, *, generator: Generator = None) -> AttackResult:
@@ -157,9 +153,8 @@ class DeepFool:
 
     def _step(self, gaps: Tensor, leaf: Tensor) -> Float[Tensor, "N ..."]:
         """The shortest of the moves to where one of the gaps (N, K-1) closes."""
-        slopes = torch.stack(
-            [_gradient(gap.sum(), leaf).flatten(1) for gap in gaps.unbind(1)], 1
-        )  # (N, K-1, D)
+        slopes = [_gradient(gap.sum(), leaf, again=True).flatten(1) for gap in gaps.unbind(1)]
+        slopes = torch.stack(slopes, 1)  # (N, K-1, D)
         slant = slopes.norm(p=2 if self.norm == "l2" else 1, dim=2) + 1e-8
         distance, best = (gaps.detach().abs() / slant).min(1)
         rows = torch.arange(len(best), device=best.device)
@@ -168,11 +163,12 @@ class DeepFool:
         return ((distance + 1e-4)[:, None] * unit).reshape(leaf.shape)
 
 
-def check_budget(eps, norm, bounds) -> None:
-    """Raise unless eps > 0, norm is known, and bounds are two rising numbers. Lesson: 17."""
-    check.number("eps", eps, above=0)
-    check.one_of("norm", norm, NORMS)
-    check.number("bounds[1]", bounds[1], above=bounds[0])
+def check_settings(attack, **lowest: int) -> None:
+    """Raise unless the attack's norm, bounds and whole numbers can be used. Lesson: 17."""
+    check.one_of("norm", attack.norm, ("linf", "l2"))
+    check.number("bounds[1]", attack.bounds[1], above=attack.bounds[0])
+    for name, low in lowest.items():
+        check.integer(name, getattr(attack, name), low)
 
 
 def check_inputs(model: Model, x: Tensor, y: Tensor, bounds: Bounds) -> Float[Tensor, "N C"]:
@@ -194,7 +190,7 @@ def check_inputs(model: Model, x: Tensor, y: Tensor, bounds: Bounds) -> Float[Te
 def check_bounds(x: Tensor, bounds: Bounds) -> None:
     """Raise ValueError unless x is finite and lies in bounds. Lesson: 17."""
     check.finite("x", x)
-    low, high = x.min().item(), x.max().item()
+    low, high = x.aminmax()
     if low < bounds[0] or high > bounds[1]:
         raise ValueError(
             f"x holds values from {low:.4g} to {high:.4g}, outside bounds={tuple(bounds)}; "
@@ -216,9 +212,9 @@ def judge(model: Model, found: Tensor, x: Tensor, y: Tensor, attack) -> AttackRe
     return AttackResult(found, hit, away)
 
 
-def _gradient(value: Tensor, x: Tensor) -> Float[Tensor, "N ..."]:
+def _gradient(value: Tensor, x: Tensor, *, again: bool = False) -> Float[Tensor, "N ..."]:
     try:
-        return torch.autograd.grad(value, x, retain_graph=True)[0]
+        return torch.autograd.grad(value, x, retain_graph=again)[0]
     except RuntimeError as error:
         raise ValueError(f"model(x) cannot be traced back to x: {error}; keep to torch operations") from error
 

@@ -7,7 +7,7 @@ import torch
 
 from kit import check
 from kit.robust.attacks import Generator
-from kit.shapes import Float, Tensor
+from kit.shapes import Tensor
 
 
 class ReservoirBuffer:
@@ -45,7 +45,7 @@ class ReservoirBuffer:
         return torch.stack(x), torch.stack(y)
 
 
-def forgetting(accuracy: Float[Tensor, "T T"]) -> float:
+def forgetting(accuracy: Tensor) -> float:
     """Mean over the old tasks of (best accuracy there so far - accuracy there at the end).
 
     accuracy[l, j]: on task j after learning task l, T >= 2 tasks. Below zero where later tasks helped.

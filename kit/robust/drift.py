@@ -17,7 +17,7 @@ import torch
 from kit import check
 from kit.metrics.inputs import vector
 from kit.robust.attacks import Generator
-from kit.shapes import Float, Tensor
+from kit.shapes import Tensor
 
 
 class Drift(NamedTuple):
@@ -74,29 +74,24 @@ def ks_test(reference, current) -> Drift:
     return Drift(gap, float(1 - stayed[m]))
 
 
-def mmd_test(
-    reference: Float[Tensor, "N D"],
-    current: Float[Tensor, "M D"],
-    *,
-    permutations: int = 500,
-    generator: Generator = None,
-) -> Drift:
+def mmd_test(reference: Tensor, current: Tensor, *, draws: int = 500, generator: Generator = None) -> Drift:
     """Maximum mean discrepancy of two samples of vectors: do they differ in any way at all?
 
     The unbiased MMD² with a Gaussian kernel as wide as the median distance; the p-value is its
-    rank among `permutations` random divisions. Time and memory grow with (N + M)².
+    rank among `draws` random divisions. Time and memory grow with (N + M)².
 
+    Shapes: reference (N, D), current (M, D), N, M >= 2.
     Raises: ValueError for fewer than two vectors, unequal widths, NaN.
     Source: Gretton et al. (2012), eq. 3 and section 5. Lesson: 17.
     """
     check.tensor("current", current, ndim=2, last=reference.shape[1], kind="float")
     both, n, m = torch.cat([reference, current]).double(), len(reference), len(current)
     check.finite("reference and current", both)
-    check.integer("len(reference)", n, 2)
-    check.integer("len(current)", m, 2)
+    check.integer("the shorter length", min(n, m), 2)
     distance = torch.cdist(both, both)
-    kernel = torch.exp(-((distance / distance[distance > 0].median()) ** 2) / 2).fill_diagonal_(0)
-    orders = [torch.randperm(n + m, generator=generator, device=both.device)[:n] for _ in range(permutations)]
+    width = distance.median().clamp(min=1e-12)  # none where most vectors are equal
+    kernel = torch.exp(-((distance / width) ** 2) / 2).fill_diagonal_(0)
+    orders = [torch.randperm(n + m, generator=generator, device=both.device)[:n] for _ in range(draws)]
     first = torch.stack([torch.arange(n, device=both.device), *orders])
     chosen = both.new_zeros(len(first), n + m).scatter(1, first, 1)  # (P + 1, N + M)
     sums = chosen @ kernel
@@ -114,10 +109,8 @@ class DriftReport:
     alarms: tuple[str, ...]
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{name:20} PSI {d.statistic:7.4f}  p {d.pvalue:.2g}{'  ALARM' if name in self.alarms else ''}"
-            for name, d in self.columns.items()
-        )
+        rows = [(n, d, "  ALARM" * (n in self.alarms)) for n, d in self.columns.items()]
+        return "\n".join(f"{n:20} PSI {d.statistic:7.4f}  p {d.pvalue:.2g}{mark}" for n, d, mark in rows)
 
 
 class DriftMonitor:

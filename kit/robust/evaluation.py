@@ -76,9 +76,7 @@ def _run(attack: Attack, model: Model, x: Tensor, y: Tensor, generator: Generato
     check_inputs(model, found, y, attack.bounds)
     eps, far = getattr(attack, "eps", math.inf), judge(model, found, x, y, attack).distance.max().item()
     if far > eps * (1 + 1e-4):
-        raise ValueError(
-            f"attack went {far:.4g} away from x, eps={eps:.4g} is allowed; project onto the ball"
-        )
+        raise ValueError(f"attack went {far:.4g} away from x, eps={eps:.4g} is allowed; project onto it")
     return found
 
 
@@ -87,9 +85,8 @@ def _doubts(attack: PGD, model: Model, x: Tensor, y: Tensor, held: Tensor, gener
     low, high = attack.bounds
     width = (high - low) * (1 if attack.norm == "linf" else x[0].numel() ** 0.5)
     mine, slack = held.double().mean().item(), max(0.02, 1 / len(y))
-    far = replace(attack, eps=width, step_size=width / 30, steps=50)(
-        model, x, y, generator=generator
-    ).accuracy
+    anywhere = replace(attack, eps=width, step_size=width / 30, steps=50)
+    far = anywhere(model, x, y, generator=generator).accuracy
     if far > slack:
         yield f"at eps={width:.4g}, enough for any input, {far:.0%} still stand: the search fails"
     others = {

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from kit import check
 from kit.metrics import roc_auc_score, roc_curve
-from kit.shapes import Float, Int, Tensor
+from kit.shapes import Float, Tensor
 
 
 def softmax_score(logits: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
@@ -25,12 +25,10 @@ def energy_score(logits: Float[Tensor, "N C"], *, temperature: float = 1.0) -> F
     return -temperature * (logits / temperature).logsumexp(1)
 
 
-def mahalanobis_score(
-    features: Float[Tensor, "N D"], known: Float[Tensor, "M D"], y: Int[Tensor, " M"]
-) -> Float[Tensor, " N"]:
+def mahalanobis_score(features: Tensor, known: Tensor, y: Tensor) -> Float[Tensor, " N"]:
     """Squared distance to the nearest class mean, in units of the spread within classes.
 
-    min_c (f - μ_c)ᵀ Σ⁻¹ (f - μ_c), with class means and one covariance Σ of the features
+    min_c (f - μ_c)ᵀ Σ⁻¹ (f - μ_c) of features f (N, D), with class means and one covariance Σ of the features
     `known` (M, D) of a layer on training inputs of classes y (M,).
 
     Raises: ValueError for unequal widths or lengths. Source: Lee et al. (2018), eq. 2. Lesson: 17.
@@ -45,10 +43,8 @@ def mahalanobis_score(
     return (away @ precision * away).sum(2).amin(1)
 
 
-def neighbor_score(
-    features: Float[Tensor, "N D"], known: Float[Tensor, "M D"], *, k: int = 10
-) -> Float[Tensor, " N"]:
-    """Distance to the k-th nearest of `known` (M, D), all features scaled to length 1.
+def neighbor_score(features: Tensor, known: Tensor, *, k: int = 10) -> Float[Tensor, " N"]:
+    """Distance of features (N, D) to the k-th nearest of `known` (M, D), all scaled to length 1.
 
     Raises: ValueError for k > M, or unequal widths. Source: Sun et al. (2022), eq. 3. Lesson: 17.
     """

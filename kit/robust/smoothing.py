@@ -64,7 +64,7 @@ class SmoothedClassifier:
         """Classes (N,) of x (N, ...) from n votes each; ABSTAIN unless the first of two leads surely."""
         votes, order = self._votes(x, n, generator).topk(2, dim=1)
         # the interval lies above 1/2 exactly where the two-sided binomial test rejects 1/2
-        sure = [_lower(a, a + b, 1 - self.alpha) > 0.5 for a, b in votes.tolist()]
+        sure = [_share(a, a + b, self.alpha) > 0.5 for a, b in votes.tolist()]
         return torch.where(torch.tensor(sure, device=x.device), order[:, 0], ABSTAIN)
 
     def certify(self, x: Tensor, *, n0: int = 100, n: int = 1000, generator: Generator = None) -> Certificate:
@@ -72,29 +72,27 @@ class SmoothedClassifier:
 
         n votes certify at most sigma Φ⁻¹(alpha^(1/n)), 2.46 sigma for n = 1,000 and alpha = 0.001.
         """
-        chosen = self._votes(x, n0, generator).argmax(1, keepdim=True)
-        votes = self._votes(x, n, generator).gather(1, chosen)[:, 0]
+        best = self._votes(x, n0, generator).argmax(1, keepdim=True)
+        votes = self._votes(x, n, generator).gather(1, best)[:, 0]
         # one-sided, as the theorem asks: all of alpha is spent below
-        shares = [_lower(k, n, 1 - 2 * self.alpha) for k in votes.tolist()]
-        radius = [self.sigma * NormalDist().inv_cdf(max(share, 0.5)) for share in shares]
-        radius = torch.tensor(radius, device=x.device)
-        return Certificate(torch.where(radius > 0, chosen[:, 0], ABSTAIN), radius, self.alpha)
+        shares = [_share(k, n, 2 * self.alpha) for k in votes.tolist()]
+        radii = [NormalDist(0, self.sigma).inv_cdf(max(share, 0.5)) for share in shares]
+        radii = torch.tensor(radii, device=x.device)
+        return Certificate(torch.where(radii > 0, best[:, 0], ABSTAIN), radii, self.alpha)
 
     @torch.no_grad()
     def _votes(self, x: Tensor, n: int, generator: Generator) -> Int[Tensor, "N C"]:
-        check.tensor("x", x, kind="float")
+        """How often the model names each class for each sample under noise."""
         check.integer("n", n, 1)
         check_mode(self.model)
-        counts = []
+        classes, rows = self.model(x[:1]).shape[1], []
         for sample in x:
-            votes = []
-            for start in range(0, n, self.batch_size):
-                noise = sample.new_empty(min(self.batch_size, n - start), *sample.shape)
-                logits = self.model(sample + noise.normal_(std=self.sigma, generator=generator))
-                votes.append(logits.argmax(1))
-            counts.append(torch.cat(votes).bincount(minlength=logits.shape[1]))
-        return torch.stack(counts)
+            copies = sample.expand(n, *sample.shape).split(self.batch_size)
+            noisy = (torch.normal(part, self.sigma, generator=generator) for part in copies)
+            named = torch.cat([self.model(part).argmax(1) for part in noisy])
+            rows.append(named.bincount(minlength=classes))
+        return torch.stack(rows)
 
 
-def _lower(votes: int, n: int, confidence: float) -> float:
-    return clopper_pearson_interval(votes, n, confidence=confidence).low
+def _share(votes: int, n: int, alpha: float) -> float:
+    return clopper_pearson_interval(votes, n, confidence=1 - alpha).low

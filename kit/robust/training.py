@@ -7,6 +7,7 @@ AdversarialBatches
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ from kit.train.batch import unpack
 from kit.train.evaluate import evaluation
 
 
+@dataclass(eq=False)
 class AdversarialBatches:
     """Batches (x, y) in which x is attacked with the model as it is at that moment.
 
@@ -26,27 +28,27 @@ class AdversarialBatches:
     mode during the search and as before afterwards, so that batch norm does not count searched inputs.
 
     batches: gives pairs x (N, ...) in `attack.bounds`, y (N,), anew for every epoch.
-    share: the part of each batch that is attacked. generator: draws the random starts.
+    attack: `PGD` or `FGSM`. share: the part of each batch that is attacked.
+    generator: draws the random starts.
     The first batch of an epoch is checked as `PGD` does.
 
-    Raises: TypeError for an attack that is no PGD, ValueError for a share outside [0, 1].
+    Raises: ValueError for a share outside [0, 1].
     Source: Madry et al. (2018), eq. 2.1. Lesson: 17.
     """
 
-    def __init__(
-        self,
-        batches: Iterable,
-        model: nn.Module,
-        attack: PGD,
-        *,
-        share: float = 1.0,
-        generator: Generator = None,
-    ):
-        if not hasattr(attack, "perturb"):
-            raise TypeError(f"attack={check.show(attack)} has no perturb(); give PGD(...) or FGSM(...)")
-        check.probability("share", share)
-        self.sampler = self.batches = batches  # a checkpoint looks for the order's generator in `sampler`
-        self.model, self.attack, self.share, self.generator = model, attack, share, generator
+    batches: Iterable
+    model: nn.Module
+    attack: PGD
+    share: float = 1.0
+    generator: Generator = None
+
+    def __post_init__(self):
+        check.probability("share", self.share)
+
+    @property
+    def sampler(self) -> Iterable:
+        """The batches again: where a checkpoint looks for the generator of their order."""
+        return self.batches
 
     def __len__(self) -> int:
         """Number of batches."""

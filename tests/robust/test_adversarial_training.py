@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from kit import data, train
-from kit.robust import FGSM, PGD, AdversarialBatches, DeepFool
+from kit.robust import FGSM, PGD, AdversarialBatches
 
 
 def batches(x, y, seed=0):
@@ -60,9 +60,6 @@ def test_a_checkpoint_finds_the_generators(digits):
 
 def test_mistakes_in_adversarial_training_are_named(digits):
     model = nn.Linear(2, 2)
-    with pytest.raises(TypeError) as caught:
-        AdversarialBatches([], model, DeepFool())
-    assert str(caught.value).endswith(" has no perturb(); give PGD(...) or FGSM(...)")
     with pytest.raises(ValueError, match=r"^share=2 is out of range; give a float >= 0 and <= 1$"):
         AdversarialBatches([], model, FGSM(0.1), share=2)
     loud = AdversarialBatches(

@@ -31,6 +31,15 @@ def test_pgd_finds_foolboxs_examples_with_its_seed(trained, norm, eps, start):
     assert 0.1 < result.accuracy < 0.9
 
 
+def test_pgd_finds_torchattacks_examples_with_its_seed(trained):
+    theirs = pytest.importorskip("torchattacks")
+    model, x, y = trained
+    torch.manual_seed(5)
+    found = theirs.PGD(model, eps=0.1, alpha=0.01, steps=15)(x, y)
+    attack = PGD(0.1, steps=15, step_size=0.01)
+    assert torch.allclose(attack(model, x, y, generator=torch.Generator().manual_seed(5)).x, found, atol=1e-6)
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_fgsm_and_deepfool_find_foolboxs_examples(trained, norm):
     model, x, y = trained

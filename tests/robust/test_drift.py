@@ -63,19 +63,20 @@ def test_mmd_equals_its_definition():
     x, y = torch.randn(12, 3, generator=generator), torch.randn(9, 3, generator=generator) + 1
     both = torch.cat([x, y]).double()
     squared = (both[:, None] - both).square().sum(2)
-    width = squared[squared > 0].sqrt().median()
+    width = squared.sqrt().median()
     k = torch.exp(-squared / (2 * width**2))
     off = lambda a: (a.sum() - a.diagonal().sum()) / (len(a) * (len(a) - 1))  # noqa: E731
     expected = off(k[:12, :12]) + off(k[12:, 12:]) - 2 * k[:12, 12:].mean()
     found = mmd_test(x, y, generator=generator)
     assert found.statistic == pytest.approx(expected.item(), abs=1e-9)
     assert found.pvalue < 0.01
+    assert mmd_test(torch.ones(5, 2), torch.ones(4, 2)) == (0.0, 1.0)
 
 
 def test_mmds_p_value_is_uniform_without_drift_and_small_with():
     generator = torch.Generator().manual_seed(0)
     draw = lambda n, sd=1.0: sd * torch.randn(n, 2, generator=generator)  # noqa: E731
-    p = [mmd_test(draw(30), draw(20), permutations=99, generator=generator).pvalue for _ in range(200)]
+    p = [mmd_test(draw(30), draw(20), draws=99, generator=generator).pvalue for _ in range(200)]
     assert stats.kstest(p, "uniform").pvalue > 0.001
     assert mmd_test(draw(200), draw(200, 1.6), generator=generator).pvalue < 0.01  # means alike, spreads not
 
@@ -121,7 +122,7 @@ def test_chance_alone_rarely_alarms():
         (
             lambda: mmd_test(torch.ones(1, 2), torch.ones(5, 2)),
             ValueError,
-            "len(reference)=1 is out of range; give an int >= 2",
+            "the shorter length=1 is out of range; give an int >= 2",
         ),
         (
             lambda: mmd_test(torch.ones(5, 2), torch.ones(5, 3)),

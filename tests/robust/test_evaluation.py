@@ -84,7 +84,7 @@ def test_what_an_attack_says_of_itself_counts_for_nothing(trained):
     [
         (
             lambda x: (x + 0.2).clamp(0, 1),
-            "attack went 0.2 away from x, eps=0.1 is allowed; project onto the ball",
+            "attack went 0.2 away from x, eps=0.1 is allowed; project onto it",
         ),
         (
             lambda x: x + 0.05,
