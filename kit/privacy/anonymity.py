@@ -176,28 +176,35 @@ def _classes(table, quasi_identifiers: Sequence[str]) -> np.ndarray:
     check.same_length(**coded)
     classes = np.zeros(len(next(iter(coded.values()))), np.int64)
     for codes in coded.values():
-        classes = np.unique(classes * (int(codes.max()) + 1) + codes, return_inverse=True)[1]
+        mixed = classes * (int(codes.max()) + 1) + codes
+        few = int(mixed.max()) <= 16 * len(mixed)  # then marks are faster than sorting
+        classes = (
+            (np.cumsum(np.bincount(mixed) > 0) - 1)[mixed]
+            if few
+            else np.unique(mixed, return_inverse=True)[1]
+        )
     return classes
 
 
 def _codes(values) -> np.ndarray:
-    """A whole number for each distinct value, from 0 on."""
+    """The rank of each value among the distinct ones, in sorted order."""
     if hasattr(values, "factorize"):  # a pandas column knows best
-        return values.factorize(use_na_sentinel=False)[0].astype(np.int64)
-    if values.dtype.kind in "OUS":  # a dictionary is several times faster than sorting text
+        codes, distinct = values.factorize(use_na_sentinel=False)
+    elif values.dtype.kind in "OUS":  # a dictionary is several times faster than sorting text
         seen: dict = {}
-        return np.fromiter((seen.setdefault(v, len(seen)) for v in values.tolist()), np.int64, len(values))
-    return np.unique(values, return_inverse=True)[1]
+        codes, distinct = np.array([seen.setdefault(v, len(seen)) for v in values.tolist()]), list(seen)
+    else:
+        return np.unique(values, return_inverse=True)[1]
+    distinct = np.asarray(distinct)
+    text = distinct.astype(str) if distinct.dtype.kind not in "iufb" else distinct
+    return np.argsort(np.argsort(text, kind="stable"))[codes]
 
 
 def _counts(table, quasi_identifiers: Sequence[str], sensitive: str) -> np.ndarray:
     """Rows of each class (G) with each sensitive value in sorted order (S): (G, S)."""
-    classes, values = _classes(table, quasi_identifiers), np.asarray(_column(table, sensitive))
-    check.same_length(quasi_identifiers=classes, sensitive=values)
-    distinct, codes = np.unique(
-        values.astype(str) if values.dtype.kind == "O" else values, return_inverse=True
-    )
-    shape = int(classes.max()) + 1, len(distinct)
+    classes, codes = _classes(table, quasi_identifiers), _codes(_column(table, sensitive))
+    check.same_length(quasi_identifiers=classes, sensitive=codes)
+    shape = int(classes.max()) + 1, int(codes.max()) + 1
     if shape[0] * shape[1] > LARGEST_COUNTS:
         raise ValueError(f"{sensitive} has {shape[1]} values in {shape[0]} classes, too many; bin it")
     return np.bincount(classes * shape[1] + codes, minlength=shape[0] * shape[1]).reshape(shape)

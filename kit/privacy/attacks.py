@@ -196,7 +196,7 @@ def invert_gradients(
     return x.detach(), float(relative_distance())
 
 
-def exposure(secret_loss: float, candidate_losses: Tensor) -> float:
+def exposure(secret_loss: float, candidate_losses) -> float:
     """Bits by which a planted secret stands out among others of its form.
 
     log2(n + 1) - log2(rank), n candidates never trained on, rank = 1 + those that the model finds at least as

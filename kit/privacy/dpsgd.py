@@ -36,7 +36,6 @@ from kit.shapes import Float, Tensor
 
 #: Numbers in one chunk of per-sample gradients (16 MB as float32): more leaves the cache, less calls more.
 CHUNK_NUMBERS = 2**22
-ONE_PASS = "call the private model once a step, and enlarge batch_size instead of accumulating"
 
 
 def per_sample_gradients(module: nn.Module, loss: Callable, inputs, targets: Tensor) -> dict[str, Tensor]:
@@ -126,16 +125,10 @@ class PoissonBatches:
                 self.on_empty()
 
     def _rows(self, rows: Tensor):
-        source = self.source
-        if isinstance(source, Batches):
-            tensors = source.tensors
-        elif (
-            type(source.dataset) is TensorDataset and source.collate_fn is default
-        ):  # no collecting row by row
-            tensors = source.dataset.tensors
-        else:
-            return source.collate_fn([source.dataset[i] for i in rows.tolist()])
-        return tuple(value.index_select(0, rows.to(value.device)) for value in tensors)
+        held = self.source if isinstance(self.source, Batches) else self.source.dataset
+        if type(held) in (Batches, TensorDataset) and getattr(self.source, "collate_fn", default) is default:
+            return tuple(value.index_select(0, rows.to(value.device)) for value in held.tensors)
+        return self.source.collate_fn([held[i] for i in rows.tolist()])
 
 
 def _records(loader) -> tuple[int, int]:
@@ -177,15 +170,14 @@ class _ClippedBackward(torch.autograd.Function):
 class PrivateModule(nn.Module):
     """The module that `make_private` returns: its backward pass clips each sample's gradient.
 
-    `module` is the one given, trained in place: save and serve that. In evaluation mode, or without gradients, this is exactly that module. `norms` (B,) are the gradient norms of
-    the last batch before clipping (they are not private: choose max_grad_norm on public data).
+    `module` is the one given, trained in place: save and serve that. In evaluation mode, or without
+    gradients, this is exactly that module. `norms` (B,) are the gradient norms of the last batch before
+    clipping (they are not private: choose max_grad_norm on public data).
 
     Inputs are one or more tensors with samples first, the output is one such tensor. Lesson: 19
     """
 
-    def __init__(
-        self, module, loader: PoissonBatches, noise_multiplier: float, max_grad_norm: float, mean: bool
-    ):
+    def __init__(self, module, loader, noise_multiplier: float, max_grad_norm: float, mean: bool):
         super().__init__()
         self.module, self.loader, self.mean = module, loader, mean
         self.noise_multiplier, self.max_grad_norm = float(noise_multiplier), float(max_grad_norm)
@@ -235,12 +227,10 @@ class PrivateModule(nn.Module):
         """Before each step of the optimizer: noise on the clipped sum, an entry in the account."""
         if self.backwards != 1:
             raise ValueError(
-                f"{self.backwards} private backward passes before a step, 1 is needed; {ONE_PASS}"
+                f"private backward passes={self.backwards}, 1 a step is needed; enlarge batch_size"
             )
         if not self.loader.unused:
-            raise ValueError(
-                "the batch is no fresh one; take one batch a step from the loader of make_private"
-            )
+            raise ValueError("the batch is no fresh one; take one from the private loader for each step")
         scale = self.loader.expected_batch_size if self.mean else 1
         names = {id(p): name for name, p in self.module.named_parameters() if p.requires_grad}
         for p in (p for group in optimizer.param_groups for p in group["params"] if id(p) in names):
@@ -291,8 +281,8 @@ def make_private(
     `.grad` (a penalty on the weights, say) is replaced: use the optimizer's weight_decay.
 
     generator: for sampling and, by a seed drawn from it, noise; keep its seed secret. None: seeded by the
-    operating system. The account and the noise's state
-    travel in `optimizer.state_dict()`, so that a resumed run neither forgets its steps nor repeats its noise.
+    operating system. The account and the noise's state travel in `optimizer.state_dict()`, so that a resumed
+    run neither forgets its steps nor repeats its noise.
 
     Raises: ValueError for BatchNorm, an unknown sampling rate, parameters that are not the module's, an
     optimizer already private; and at a step that was not exactly one backward pass on one fresh batch.

@@ -138,7 +138,7 @@ def test_the_noise_has_the_stated_deviation():
         noise_multiplier=2.0,
         max_grad_norm=0.5,
     )
-    x, y = next(iter(loader))
+    x, _ = next(iter(loader))
     (model(x).sum(dim=1) * 0).mean().backward()
     optimizer.step()
     gradient = model.module.weight.grad
@@ -344,7 +344,7 @@ def skip_backward():
 
 
 def private_twice():
-    model, optimizer, loader = private()
+    model, optimizer, _ = private()
     options = {"noise_multiplier": 1.0, "max_grad_norm": 1.0, "data_loader": Batches(*data(), batch_size=4)}
     privacy.make_private(module=model.module, optimizer=optimizer, **options)
 
@@ -375,7 +375,6 @@ def poison():
 
 
 UNKNOWN = ", at an unknown rate; give Batches, or a DataLoader without an own sampler"
-ONE_PASS = "call the private model once a step, and enlarge batch_size instead of accumulating"
 
 
 @pytest.mark.parametrize(
@@ -413,9 +412,9 @@ ONE_PASS = "call the private model once a step, and enlarge batch_size instead o
             lambda: private()[1].load_state_dict(torch.optim.SGD(mlp().parameters(), lr=0.1).state_dict()),
             "state_dict holds no privacy account; load one saved after make_private",
         ),
-        (step_twice, "the batch is no fresh one; take one batch a step from the loader of make_private"),
-        (accumulate, f"2 private backward passes before a step, 1 is needed; {ONE_PASS}"),
-        (skip_backward, f"0 private backward passes before a step, 1 is needed; {ONE_PASS}"),
+        (step_twice, "the batch is no fresh one; take one from the private loader for each step"),
+        (accumulate, "private backward passes=2, 1 a step is needed; enlarge batch_size"),
+        (skip_backward, "private backward passes=0, 1 a step is needed; enlarge batch_size"),
         (
             lambda: private()[0](torch.zeros(2, 64, requires_grad=True)),
             "inputs[0] needs a gradient, not clipped; make the whole model private",
@@ -439,5 +438,5 @@ def test_a_module_that_returns_more_than_a_tensor_is_refused():
         def forward(self, x):
             return x, x
 
-    with pytest.raises(TypeError, match="^module returns a tuple; wrap it to return one tensor$"):
+    with pytest.raises(TypeError, match=r"^module returns a tuple; wrap it to return one tensor$"):
         private(Pair(64, 2))[0](torch.zeros(3, 64))
