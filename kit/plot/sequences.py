@@ -47,7 +47,7 @@ def curves(
     check.nonempty("lines", lines)
     figure, ax = axes(title=title, height=3.4)
     said = []
-    for style, (name, (across, up)) in zip(("-o", "--s", ":^", "-.d"), lines.items()):
+    for style, (name, (across, up)) in zip(("-o", "--s", ":^", "-.d", "-v"), lines.items()):
         check.same_length(x=across, y=up)
         ax.plot(across, up, style, markersize=4, label=name)
         said.append(f"{name} from {up[0]:.3g} at {across[0]:g} to {up[-1]:.3g} at {across[-1]:g}")

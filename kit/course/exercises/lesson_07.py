@@ -125,12 +125,26 @@ def _without_reset(x, h, W, R, b, c):
     return (1 - z) * torch.tanh(x_n + h_n) + z * h
 
 
+def _bias_outside_the_reset(x, h, W, R, b, c):
+    import torch
+
+    x_r, x_z, x_n = (x @ W.T + b).chunk(3, dim=-1)
+    h_r, h_z, h_n = (h @ R.T).chunk(3, dim=-1)
+    c_r, c_z, c_n = c.chunk(3)
+    r, z = torch.sigmoid(x_r + h_r + c_r), torch.sigmoid(x_z + h_z + c_z)
+    return (1 - z) * torch.tanh(x_n + r * h_n + c_n) + z * h
+
+
 def _mean_of_everything(x, padding):
     return x.mean(dim=1)
 
 
 def _divided_by_the_length(x, padding):
     return x.masked_fill(padding[..., None], 0.0).mean(dim=1)
+
+
+def _sum_of_the_text(x, padding):
+    return x.masked_fill(padding[..., None], 0.0).sum(dim=1)
 
 
 def _mean_of_the_pads(x, padding):
@@ -250,6 +264,10 @@ EXERCISES = (
                     },
                     "reading from the left, the last real character comes before the pads",
                 ),
+                Mistake(
+                    {"the mean of all states", "the last state", "the first state"},
+                    "the first state has seen the first character only",
+                ),
             ),
         ),
     ),
@@ -272,6 +290,7 @@ EXERCISES = (
                     _reset_before_the_product,
                     "here r acts after the product: r * (R_n h + c_n), not R_n (r * h) + c_n",
                 ),
+                Mistake(_bias_outside_the_reset, "r multiplies the bias c_n as well: r * (R_n h + c_n)"),
                 Mistake(_without_reset, "the reset gate is missing inside the tanh"),
             ),
         ),
@@ -291,6 +310,7 @@ EXERCISES = (
             (
                 Mistake(_mean_of_everything, "this is the mean with the filler; leave padded steps out"),
                 Mistake(_divided_by_the_length, "divide by the number of real steps, not by T"),
+                Mistake(_sum_of_the_text, "this is the sum; divide by the number of real steps"),
                 Mistake(_mean_of_the_pads, "padding is true where nothing is; use the other steps"),
                 Mistake(_empty_is_nan, "a text of padding only must give 0: divide by at least 1"),
             ),
