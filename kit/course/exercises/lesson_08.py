@@ -117,26 +117,35 @@ def _no_mask(q, k, v):
     return _softmax_attention(q, k, v)
 
 
-def _mask_of_the_diagonal(q, k, v):
+def _from_diagonal(q, k):
     import torch
 
-    return _softmax_attention(q, k, v, torch.ones(len(q), len(q), dtype=torch.bool).triu())
+    return torch.ones(len(q), len(q), dtype=torch.bool).triu(k)
+
+
+def _mask_of_the_diagonal(q, k, v):
+    return _softmax_attention(q, k, v, _from_diagonal(q, 0))
 
 
 def _mask_of_the_past(q, k, v):
-    import torch
-
-    return _softmax_attention(q, k, v, torch.ones(len(q), len(q), dtype=torch.bool).tril(-1))
+    return _softmax_attention(q, k, v, ~_from_diagonal(q, 0))
 
 
 def _without_scale(q, k, v):
-    import torch
-
-    return _softmax_attention(q, k, v, torch.ones(len(q), len(q), dtype=torch.bool).triu(1), 1.0)
+    return _softmax_attention(q, k, v, _from_diagonal(q, 1), 1.0)
 
 
 def _masked_after_softmax(q, k, v):
     return (q @ k.T / q.shape[-1] ** 0.5).softmax(-1).tril() @ v
+
+
+def _softmax_over_queries(q, k, v):
+    scores = q @ k.T / q.shape[-1] ** 0.5
+    return scores.masked_fill(_from_diagonal(q, 1), float("-inf")).softmax(0) @ v
+
+
+def _divided_by_the_width(q, k, v):
+    return _softmax_attention(q, k, v, _from_diagonal(q, 1), 1 / q.shape[-1])
 
 
 def _scores_zeroed(q, k, v):
@@ -314,6 +323,8 @@ EXERCISES = (
                 Mistake(_mask_of_the_diagonal, "a query may see its own key: begin one further right"),
                 Mistake(_mask_of_the_past, "this hides the past and shows the future: turn the mask round"),
                 Mistake(_without_scale, "divide the scores by the root of D"),
+                Mistake(_divided_by_the_width, "divide by the root of D, not by D"),
+                Mistake(_softmax_over_queries, "the weights of a query, a row, add up to 1: softmax(-1)"),
                 Mistake(_masked_after_softmax, "masked after the softmax the weights no longer add up to 1"),
                 Mistake(_scores_zeroed, "a score of 0 still has a weight, e⁰ = 1: use -inf"),
             ),
@@ -377,6 +388,7 @@ EXERCISES = (
                 Mistake(94_371_840, "count keys and values, and two bytes for each number"),
                 Mistake(566_231_040, "9 are the query heads; the cache holds the 3 key heads"),
                 Mistake(6_291_456, "this is one layer; there are 30"),
+                Mistake(180, "give bytes, not megabytes"),
                 Mistake(377_487_360, "these are 4 bytes a number; half precision takes 2"),
             ),
         ),
