@@ -111,31 +111,26 @@ def mondrian(table, quasi_identifiers: Sequence[str], *, k: int) -> Anonymized:
     check.integer("k", k, 1)
     columns = {name: np.asarray(_column(table, name)) for name in quasi_identifiers}
     check.same_length(**columns)
-    points = np.stack([_places(name, column) for name, column in columns.items()], axis=1)  # (N, Q)
+    for name in [name for name, column in columns.items() if _is_number(column)]:
+        check.finite(name, columns[name])
+    places = [column if _is_number(column) else _codes(column) for column in columns.values()]
+    points = np.stack(places, axis=1).astype(np.float64)  # (N, Q)
     if len(points) < k:
         raise ValueError(f"k={k} is more than the table's {len(points)} rows; lower k")
     width = np.maximum(np.ptp(points, axis=0), np.finfo(float).tiny)
-    parts = _cut(points / width, k)
-    classes = np.repeat(np.arange(len(parts)), [len(rows) for rows in parts])[
-        np.argsort(np.concatenate(parts))
-    ]
+    parts, classes, lost = _cut(points / width, k), np.empty(len(points), int), 0.0
     texts = {name: np.empty(len(points), object) for name in columns}
-    for rows in parts:
+    for number, rows in enumerate(parts):
+        classes[rows] = number
+        lost += len(rows) * float((np.ptp(points[rows], axis=0) / width).sum()) / points.size
         for name, column in columns.items():
             texts[name][rows] = _generalized(column[rows])
-    lost = sum(len(rows) * (np.ptp(points[rows], axis=0) / width).sum() for rows in parts) / points.size
-    result = {name: np.asarray(table[name]) for name in table} | {
-        name: t.astype(str) for name, t in texts.items()
-    }
-    return Anonymized(result, classes, min(map(len, parts)), float(lost))
+    result = {name: texts[name].astype(str) if name in texts else np.asarray(table[name]) for name in table}
+    return Anonymized(result, classes, min(map(len, parts)), lost)
 
 
-def _places(name: str, column: np.ndarray) -> np.ndarray:
-    """Numbers as they are, categories by their place in sorted order."""
-    if column.dtype.kind not in "iuf":
-        return np.unique(column, return_inverse=True)[1].astype(np.float64)
-    check.finite(name, column)
-    return column.astype(np.float64)
+def _is_number(column: np.ndarray) -> bool:
+    return column.dtype.kind in "iuf"
 
 
 def _cut(points: np.ndarray, k: int) -> list[np.ndarray]:
@@ -155,11 +150,10 @@ def _cut(points: np.ndarray, k: int) -> list[np.ndarray]:
 
 
 def _generalized(values: np.ndarray) -> str:
-    distinct = np.unique(values)
+    distinct = np.unique(values if _is_number(values) else values.astype(str))
     if len(distinct) == 1:
         return str(distinct[0])
-    number = values.dtype.kind in "iuf"
-    return f"{distinct[0]}-{distinct[-1]}" if number else "{" + ", ".join(map(str, distinct)) + "}"
+    return f"{distinct[0]}-{distinct[-1]}" if _is_number(values) else "{" + ", ".join(distinct) + "}"
 
 
 def _column(table, name: str):
@@ -176,14 +170,15 @@ def _classes(table, quasi_identifiers: Sequence[str]) -> np.ndarray:
     check.same_length(**coded)
     classes = np.zeros(len(next(iter(coded.values()))), np.int64)
     for codes in coded.values():
-        mixed = classes * (int(codes.max()) + 1) + codes
-        few = int(mixed.max()) <= 16 * len(mixed)  # then marks are faster than sorting
-        classes = (
-            (np.cumsum(np.bincount(mixed) > 0) - 1)[mixed]
-            if few
-            else np.unique(mixed, return_inverse=True)[1]
-        )
+        classes = _dense(classes * (int(codes.max()) + 1) + codes)
     return classes
+
+
+def _dense(codes: np.ndarray) -> np.ndarray:
+    """Renumber whole numbers >= 0 without gaps."""
+    if int(codes.max()) > 16 * len(codes):  # marks would take longer than sorting
+        return np.unique(codes, return_inverse=True)[1]
+    return (np.cumsum(np.bincount(codes) > 0) - 1)[codes]
 
 
 def _codes(values) -> np.ndarray:

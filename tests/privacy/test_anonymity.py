@@ -16,8 +16,17 @@ SALARY = {
     "zip": ["476**"] * 3 + ["4790*"] * 3 + ["476** "] * 3,
     "age": ["2*"] * 3 + [">=40"] * 3 + ["3*"] * 3,
     "salary": [3, 4, 5, 6, 11, 8, 7, 9, 10],
-    "disease": ["gastric ulcer", "gastritis", "stomach cancer", "gastritis", "flu", "bronchitis"]
-    + ["bronchitis", "pneumonia", "stomach cancer"],
+    "disease": [
+        "ulcer",
+        "gastritis",
+        "cancer",
+        "gastritis",
+        "flu",
+        "bronchitis",
+        "bronchitis",
+        "pneumonia",
+        "cancer",
+    ],
 }
 
 
@@ -149,7 +158,8 @@ def test_k_of_one_changes_nothing_that_matters():
         ),
         (
             lambda: privacy.l_diversity(SALARY, ["zip"], "disease", method="recursiv"),
-            "method='recursiv' is not known; did you mean 'recursive'? choose from distinct, entropy, recursive",
+            "method='recursiv' is not known; did you mean 'recursive'? choose from distinct, entropy, "
+            "recursive",
         ),
         (lambda: privacy.mondrian(SALARY, ["salary"], k=10), "k=10 is more than the table's 9 rows; lower k"),
         (

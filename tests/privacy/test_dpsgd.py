@@ -368,7 +368,7 @@ def sampler(kind):
 
 
 def poison():
-    model, _, loader = private()
+    model, _, _ = private()
     x, y = data(4)
     x[1] = math.inf
     LOSS(model(x), y).backward()
