@@ -20,6 +20,7 @@ on the training data, no early stop on its loss, and the losses you print are ex
 private); the seed stays secret; one row is one person.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 import torch
@@ -36,6 +37,7 @@ from kit.shapes import Float, Tensor
 
 #: Numbers in one chunk of per-sample gradients (16 MB as float32): more leaves the cache, less calls more.
 CHUNK_NUMBERS = 2**22
+FORMULAS = "use kit.layers (LSTM, GRU) and train in `with kit.layers.fused(False):`"
 
 
 def per_sample_gradients(module: nn.Module, loss: Callable, inputs, targets: Tensor) -> dict[str, Tensor]:
@@ -201,7 +203,13 @@ class PrivateModule(nn.Module):
     def run(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """The outputs, sample by sample as `collect` will compute them again."""
         one = lambda *x: self.module(*(value[None] for value in x))  # noqa: E731
-        outputs = [vmap(one, randomness="different")(*part) for part in self._chunks(inputs)]
+        try:
+            outputs = [vmap(one, randomness="different")(*part) for part in self._chunks(inputs)]
+        except RuntimeError as error:
+            if "Batching rule" not in str(error):
+                raise
+            operation = re.search(r"aten::\w+", str(error)).group()
+            raise ValueError(f"module calls {operation}, not possible sample by sample; {FORMULAS}") from None
         if not isinstance(outputs[0], Tensor):
             raise TypeError(f"module returns a {type(outputs[0]).__name__}; wrap it to return one tensor")
         return torch.cat(outputs).squeeze(1)

@@ -374,6 +374,30 @@ def poison():
     LOSS(model(x), y).backward()
 
 
+class Recurrent(nn.Module):
+    """Embedding, recurrent layer, last output."""
+
+    def __init__(self, layer):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, self.recur, self.head = nn.Embedding(9, 6), layer, nn.Linear(6, 2)
+
+    def forward(self, tokens):
+        return self.head(self.recur(self.embed(tokens))[0][:, -1])
+
+
+def test_recurrent_layers_of_kit_train_by_their_formulas():
+    module = Recurrent(layers.LSTM(6, 6, batch_first=True))
+    tokens = torch.randint(9, (32, 5), generator=gen())
+    loader = Batches(tokens, tokens[:, -1] // 5, batch_size=8)
+    with layers.fused(False):
+        model, optimizer, loader = private(module, loader=loader)
+        for x, y in loader:
+            LOSS(model(x), y).backward()
+            optimizer.step()
+    assert model.accountant.history == [(1.0, 0.25, 4)]
+
+
 UNKNOWN = ", at an unknown rate; give Batches, or a DataLoader without an own sampler"
 
 
@@ -422,6 +446,11 @@ UNKNOWN = ", at an unknown rate; give Batches, or a DataLoader without an own sa
         (
             lambda: privacy.per_sample_gradients(mlp(), LOSS, data(3)[0], data(2)[1]),
             "len(targets)=2, len(inputs[0])=3 differ; give one entry of each per sample",
+        ),
+        (
+            lambda: private(Recurrent(nn.LSTM(6, 6, batch_first=True)))[0](torch.zeros(3, 5).long()),
+            "module calls aten::lstm, not possible sample by sample; use kit.layers (LSTM, GRU) and train in "
+            "`with kit.layers.fused(False):`",
         ),
         (lambda: privacy.clip_and_sum({}, 1.0), "gradients is empty; give at least one item"),
         (poison, "norms of per-sample gradients holds 1 NaN or infinite values of 4; remove or replace them"),
