@@ -195,7 +195,7 @@ def find_module(model: nn.Module, module: str | nn.Module) -> tuple[str, nn.Modu
 
 
 def _match(model: nn.Module, pattern: str) -> list[str]:
-    names = [name for name, _ in model.named_modules() if name]
+    names = [name for name, _ in model.named_modules() if name] if isinstance(model, nn.Module) else []
     return fnmatch.filter(names, pattern) or [find_module(model, pattern)[0]]
 
 

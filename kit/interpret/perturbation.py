@@ -163,7 +163,7 @@ def _windows(x: Tensor, window, stride) -> tuple[Callable, int]:
     check.same_length(sliding_window_shapes=window, strides=stride, **{"inputs.shape[1:]": sizes})
     for size, w, s in zip(sizes, window, stride):
         check.integer("sliding_window_shapes", w, 1, size)
-        check.integer("strides", s, 1, w)
+        check.integer("strides", s, 1, w if w < size else None)
     axes = [torch.arange(math.ceil((n - w) / s) + 1) * s for n, w, s in zip(sizes, window, stride)]
     starts = torch.cartesian_prod(*axes).view(-1, len(sizes)).to(x.device)  # (W, D)
 

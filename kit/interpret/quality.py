@@ -154,7 +154,7 @@ def deletion_curve(
     check.integer("steps", steps, 1)
     call = Call(forward_func, inputs, baselines, target)
     (x,), (b,) = call.inputs, call.baselines
-    rank = _flat(attributions, call).argsort(1, descending=True, stable=True).argsort(1).view(x.shape)
+    rank = _flat(attributions, call).argsort(dim=1, descending=True, stable=True).argsort(1).view(x.shape)
     shares, scores = torch.linspace(0, 1, steps + 1), []
     for share in shares.tolist():
         changed = rank < round(share * x[0].numel())
@@ -206,7 +206,7 @@ def _ranks(values: Tensor) -> Tensor:
     rows = []
     for row in values.double():
         _, place, count = row.unique(return_inverse=True, return_counts=True)
-        rows.append((count.cumsum(0) - (count - 1) / 2)[place])
+        rows.append((count.cumsum(0) - (count - 1) / 2)[place].double())
     ranks = torch.stack(rows)
     return torch.nn.functional.normalize(ranks - ranks.mean(1, keepdim=True))
 

@@ -32,8 +32,8 @@ SILENT = {"get", "set", "size", "dim", "numel", "len", "set_grad_enabled", "deta
 #: Linear in all floating arguments together.
 JOINT = _words("""
 add radd iadd sub rsub isub neg cat stack sum mean view reshape flatten unflatten transpose permute squeeze
-unsqueeze expand expand_as view_as getitem setitem chunk split unbind select narrow index_select gather roll flip
-contiguous clone to float double masked_fill where tril triu repeat repeat_interleave movedim swapaxes t cumsum
+unsqueeze expand expand_as view_as getitem setitem chunk split unbind unfold select narrow index_select gather roll
+flip contiguous clone to float double masked_fill where tril triu repeat repeat_interleave movedim swapaxes t cumsum
 take_along_dim zeros_like ones_like empty_like""")
 WEIGHTED = _words("linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d")
 #: Linear in the first argument while the others stay what they are.

@@ -187,10 +187,8 @@ def counterfactual(
         free[j] = 0
 
     def margin(x: Tensor) -> Tensor:
-        scores = model(x)
-        scores = (
-            torch.stack([-scores, scores], 1).flatten(2).squeeze(-1) / 2 if scores[0].numel() == 1 else scores
-        )
+        scores = model(x).reshape(len(x), -1)
+        scores = torch.cat([-scores, scores], 1) / 2 if scores.shape[1] == 1 else scores
         check.integer("target", target, 0, scores.shape[1] - 1)
         others = scores.index_fill(1, torch.tensor([target], device=x.device), -torch.inf)
         return others.amax(1) - scores[:, target]  # below 0: the wish is reached

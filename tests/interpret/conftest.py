@@ -43,7 +43,9 @@ def seeded():
 
 @pytest.fixture
 def mlp(seeded):
-    return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 8), nn.Sigmoid(), nn.Linear(8, 3)).double()
+    return nn.Sequential(
+        nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 8), nn.Sigmoid(), nn.Linear(8, 3)
+    ).double()
 
 
 @pytest.fixture

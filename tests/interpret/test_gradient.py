@@ -31,7 +31,8 @@ def test_one_gradient_equals_captum(mlp, rows, method, target):
 def test_integrated_gradients_equal_captum(mlp, rows, method, target, at_once):
     options = {"target": target, "n_steps": 20, "method": method}
     ours = interpret.IntegratedGradients(mlp).attribute(rows, 0.3, internal_batch_size=at_once, **options)
-    theirs, delta = captum.IntegratedGradients(mlp).attribute(rows, 0.3, return_convergence_delta=True, **options)
+    options["return_convergence_delta"] = True
+    theirs, delta = captum.IntegratedGradients(mlp).attribute(rows, 0.3, **options)
     torch.testing.assert_close(ours.values, theirs, rtol=0, atol=1e-8)
     torch.testing.assert_close(ours.delta, delta, rtol=0, atol=1e-7)
     assert ours.baseline == 0.3
@@ -76,8 +77,8 @@ def test_integrated_gradients_are_complete_and_a_jump_at_the_baseline_is_warned_
     normed = nn.Sequential(LayerNorm(6), Linear(6, 6), LayerNorm(6), Linear(6, 1)).double()
     rows = 10 * rows
     text = (
-        r"IntegratedGradients: the values of \d of 7 samples do not sum to f\(x\) - f\(baseline\), the largest "
-        r"gap is [\d.]+; raise n_steps; where the score jumps at the baseline \(LayerNorm at zero\), "
+        r"IntegratedGradients: the values of \d of 7 samples do not sum to f\(x\) - f\(baseline\), "
+        r"the largest gap is [\d.]+; raise n_steps; where the score jumps at the baseline \(LayerNorm at zero\), "
         r"choose another"
     )
     with pytest.warns(interpret.CompletenessWarning, match=f"^{text}$"):
@@ -92,7 +93,9 @@ def test_smoothgrad_equals_a_noise_tunnel_with_the_same_noise(mlp, rows, absolut
     ours = interpret.SmoothGrad(mlp).attribute(
         rows, 1, n_samples=4, stdevs=0.5, abs=absolute, generator=torch.Generator().manual_seed(5)
     )
-    noise = torch.empty(4, *rows.shape, dtype=rows.dtype).normal_(0, 0.5, generator=torch.Generator().manual_seed(5))
+    noise = torch.empty(4, *rows.shape, dtype=rows.dtype).normal_(
+        0, 0.5, generator=torch.Generator().manual_seed(5)
+    )
     monkeypatch.setattr(torch, "normal", lambda mean, std: noise.transpose(0, 1).flatten(0, 1))
     theirs = captum.NoiseTunnel(captum.Saliency(mlp)).attribute(
         rows, nt_samples=4, stdevs=0.5, target=1, abs=absolute
@@ -176,7 +179,11 @@ def test_bad_calls_are_named(mlp, rows, seeded):
     ig, grad = interpret.IntegratedGradients(mlp), interpret.Saliency
     active = nn.Sequential(nn.Linear(6, 3), nn.Dropout(0.5)).double()
     for call, kind, text in [
-        (lambda: ig.attribute(rows, target=3), ValueError, "target=3 is out of range; give an int >= 0 and <= 2"),
+        (
+            lambda: ig.attribute(rows, target=3),
+            ValueError,
+            "target=3 is out of range; give an int >= 0 and <= 2",
+        ),
         (
             lambda: ig.attribute(rows, target=torch.tensor([0, 1, 2, 0, 1, 2, 5])),
             ValueError,
@@ -208,19 +215,23 @@ def test_bad_calls_are_named(mlp, rows, seeded):
             ValueError,
             "method='trapezoid' is not known; choose from gausslegendre, riemann_middle",
         ),
-        (lambda: ig.attribute([1.0], target=0), TypeError, "inputs[0]=[1.0] is not a tensor; convert it with torch.as_tensor(inputs[0])"),
+        (
+            lambda: ig.attribute([1.0], target=0),
+            TypeError,
+            "inputs[0]=[1.0] is not a tensor; convert it with torch.as_tensor(inputs[0])",
+        ),
         (lambda: ig.attribute(rows[:0], target=0), ValueError, "inputs is empty; give at least one item"),
         (
             lambda: grad(lambda x: x.detach().sum(1)).attribute(rows),
             ValueError,
-            "autograd finds no way from the score to inputs[0] (detached, rounded or unused); repair the model, "
-            "or use FeatureAblation or KernelShap",
+            "autograd finds no way from the score to inputs[0] (detached, rounded or unused); "
+            "repair the model, or use FeatureAblation or KernelShap",
         ),
         (
             lambda: grad(lambda x, y: x.sum(1)).attribute((rows, rows)),
             ValueError,
-            "autograd finds no way from the score to inputs[1] (detached, rounded or unused); repair the model, "
-            "or use FeatureAblation or KernelShap",
+            "autograd finds no way from the score to inputs[1] (detached, rounded or unused); "
+            "repair the model, or use FeatureAblation or KernelShap",
         ),
         (
             lambda: grad(mlp).attribute(rows.long(), 0),

@@ -13,7 +13,7 @@ own_checks = pytest.mark.skipif("config.getoption('--shapes')", reason="the type
 
 
 def near(a, b):
-    torch.testing.assert_close(a, b, rtol=0, atol=1e-7)  # Captum divides in float32
+    torch.testing.assert_close(a, b, rtol=0, atol=1e-7, check_dtype=False)  # Captum divides in float32
 
 
 @pytest.mark.parametrize("target", [1, torch.tensor([0, 1, 2, 3, 0])])
@@ -47,7 +47,9 @@ def test_ablation_equals_captum_alone_and_in_groups(mlp, rows, two_inputs):
     each = torch.stack([mask[0].roll(i) for i in range(7)])  # another grouping for every sample
     ours = interpret.FeatureAblation(mlp).attribute(rows, target=1, feature_mask=each).values
     for i in range(7):
-        alone = interpret.FeatureAblation(mlp).attribute(rows[i : i + 1], target=1, feature_mask=each[i : i + 1])
+        alone = interpret.FeatureAblation(mlp).attribute(
+            rows[i : i + 1], target=1, feature_mask=each[i : i + 1]
+        )
         near(ours[i], alone.values[0])
 
 
@@ -97,9 +99,16 @@ def test_partial_dependence_equals_scikit_learn(features):
     X = np.column_stack([rng.normal(size=80), rng.integers(0, 4, 80), rng.normal(size=80)])
     model = LogisticRegression().fit(X, (X[:, 0] * X[:, 1] > 0).astype(int))
     theirs = inspection.partial_dependence(
-        model, X, features if len(features) == 1 else [tuple(features)], grid_resolution=9, kind="both", method="brute"
+        model,
+        X,
+        features if len(features) == 1 else [tuple(features)],
+        grid_resolution=9,
+        kind="both",
+        method="brute",
     )
-    ours = interpret.partial_dependence(lambda X: model.predict_proba(X)[:, 1], X, features, grid_resolution=9)
+    ours = interpret.partial_dependence(
+        lambda X: model.predict_proba(X)[:, 1], X, features, grid_resolution=9
+    )
     for a, b in zip(ours.grid_values, theirs["grid_values"], strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
     np.testing.assert_allclose(ours.average, theirs["average"], rtol=0, atol=1e-12)

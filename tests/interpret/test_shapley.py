@@ -50,7 +50,9 @@ def test_model_values_equal_captum(mlp, rows, target):
     exact = captum.ShapleyValues(mlp).attribute(*arguments)
     for method in (interpret.ShapleyValues, interpret.KernelShap):  # 62 coalitions: all of them
         made = method(mlp).attribute(*arguments)
-        torch.testing.assert_close(made.values, exact, rtol=0, atol=1e-6)  # Captum's weights are float32
+        torch.testing.assert_close(
+            made.values, exact, rtol=0, atol=1e-6, check_dtype=False
+        )  # Captum works in float32
         assert made.delta.abs().max() < 1e-12
     torch.testing.assert_close(
         interpret.KernelShap(mlp).attribute(*arguments).values,
@@ -65,7 +67,7 @@ def test_sampling_equals_captum_for_the_same_orders(mlp, rows):
     with torch.random.fork_rng():
         torch.manual_seed(3)
         theirs = captum.ShapleyValueSampling(mlp).attribute(rows, target=1, n_samples=6)
-    torch.testing.assert_close(ours.values, theirs, rtol=0, atol=1e-6)
+    torch.testing.assert_close(ours.values, theirs, rtol=0, atol=1e-6, check_dtype=False)
     assert ours.delta.abs().max() < 1e-12
 
 
@@ -110,7 +112,9 @@ def test_linear_shap_equals_the_exact_values_of_a_linear_score(rows, seeded):
     weight = torch.randn(3, 6, dtype=torch.float64, generator=seeded)
     background = rows.flip(0)[:4]
     made = interpret.linear_shap(weight, rows, background)
-    exact = interpret.ShapleyValues(lambda x: x @ weight.T).attribute(rows, background.mean(0, keepdim=True), "all")
+    exact = interpret.ShapleyValues(lambda x: x @ weight.T).attribute(
+        rows, background.mean(0, keepdim=True), "all"
+    )
     torch.testing.assert_close(made.values, exact.values)
     assert made.delta.abs().max() < 1e-12
     assert interpret.linear_shap(weight[0], rows, background).values.shape == rows.shape
@@ -120,7 +124,10 @@ def test_linear_shap_equals_the_exact_values_of_a_linear_score(rows, seeded):
 def test_bad_arguments_are_named(mlp, rows):
     wide = torch.zeros(2, 17)
     for call, text in [
-        (lambda: interpret.shapley_values(gloves, 17), "players=17 is out of range; give an int >= 1 and <= 16"),
+        (
+            lambda: interpret.shapley_values(gloves, 17),
+            "players=17 is out of range; give an int >= 1 and <= 16",
+        ),
         (
             lambda: interpret.shapley_values(lambda masks: masks[:3].sum(1), 3),
             "value returns Tensor(3,) of torch.int64 for 8 coalitions; return one each",
