@@ -78,7 +78,7 @@ CORRUPTIONS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CorruptionReport:
     """Accuracy on n clean pictures, and per corruption at severities 1 to 5. Lesson: 17."""
 
@@ -91,7 +91,7 @@ class CorruptionReport:
         """Mean accuracy over corruptions and severities: 1 - mCE without AlexNet's weights."""
         return sum(sum(row) / len(row) for row in self.accuracy.values()) / len(self.accuracy)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rows = [f"{name:15}" + "".join(f"{a:7.3f}" for a in row) for name, row in self.accuracy.items()]
         return "\n".join([f"clean {self.clean:.3f}, corrupted {self.mean:.3f}, n={self.n}", *rows])
 

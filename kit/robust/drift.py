@@ -101,14 +101,14 @@ def mmd_test(reference: Tensor, current: Tensor, *, draws: int = 500, generator:
     return Drift(mmd[0].item(), (mmd >= mmd[0] - 1e-12).double().mean().item())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DriftReport:
     """PSI and p-value of every column, and the names of those that have moved. Lesson: 17."""
 
     columns: dict[str, Drift]
     alarms: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rows = [(n, d, "  ALARM" * (n in self.alarms)) for n, d in self.columns.items()]
         return "\n".join(f"{n:20} PSI {d.statistic:7.4f}  p {d.pvalue:.2g}{mark}" for n, d, mark in rows)
 

@@ -17,7 +17,7 @@ from kit.robust.attacks import FGSM, PGD, Attack, Generator, Model, check_inputs
 from kit.shapes import Float, Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RobustnessReport:
     """Accuracy on clean and on attacked inputs, and what speaks against the second.
 
@@ -32,7 +32,7 @@ class RobustnessReport:
     x: Float[Tensor, "N ..."]
     doubts: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         low, high = self.attack.bounds
         head = f"{self.attack}\ninputs in [{low:g}, {high:g}], normalized inside the model if at all"
         rows = [head, f"accuracy         {self.accuracy}", f"robust accuracy  {self.robust_accuracy}"]
@@ -88,7 +88,7 @@ def _doubts(attack: PGD, model: Model, x: Tensor, y: Tensor, held: Tensor, gener
     anywhere = replace(attack, eps=width, step_size=width / 30, steps=50)
     far = anywhere(model, x, y, generator=generator).accuracy
     if far > slack:
-        yield f"at eps={width:.4g}, enough for any input, {far:.0%} still stand: the search fails"
+        yield f"at eps={width:.4g}, enough for any input, {far:.0%} of the probe stand: the search fails"
     others = {
         "twice the steps leave": replace(attack, steps=2 * attack.steps),
         "one step (FGSM) leaves": FGSM(attack.eps, attack.norm, bounds=attack.bounds),
@@ -96,4 +96,4 @@ def _doubts(attack: PGD, model: Model, x: Tensor, y: Tensor, held: Tensor, gener
     }
     for name, other in others.items():
         if (share := other(model, x, y, generator=generator).accuracy) < mine - slack:
-            yield f"{name} {share:.0%} standing, this attack {mine:.0%}: it misses what is there"
+            yield f"{name} {share:.0%} of the probe standing, this attack {mine:.0%}: it misses what is there"

@@ -44,8 +44,9 @@ def mahalanobis_score(features: Tensor, known: Tensor, y: Tensor) -> Float[Tenso
 
 
 def neighbor_score(features: Tensor, known: Tensor, *, k: int = 10) -> Float[Tensor, " N"]:
-    """Distance of features (N, D) to the k-th nearest of `known` (M, D), all scaled to length 1.
+    """Distance to the k-th nearest of the known features, all scaled to length 1.
 
+    Shapes: features (N, D), known (M, D) of a layer on training inputs -> (N,).
     Raises: ValueError for k > M, or unequal widths. Source: Sun et al. (2022), eq. 3. Lesson: 17.
     """
     check.tensor("features", features, ndim=2, last=known.shape[1], kind="float")

@@ -43,7 +43,7 @@ def test_an_honest_model_gets_a_number_without_doubts(trained):
         assert report.accuracy.estimate == (model(x).argmax(1) == y).double().mean()
         assert report.robust_accuracy.estimate == (model(report.x).argmax(1) == y).double().mean()
     assert report.robust_accuracy.n == len(y)
-    text = str(report)
+    text = repr(report)
     assert text.startswith("PGD(eps=0.1, norm='linf', steps=30")
     assert "inputs in [0, 1], normalized inside the model if at all" in text
     assert f"robust accuracy  {report.robust_accuracy}" in text
@@ -58,7 +58,7 @@ def test_a_hidden_gradient_is_doubted(trained):
     assert PGD(0.3)(model, x, y, generator=torch.Generator().manual_seed(0)).accuracy < 0.1
     assert len(report.doubts) >= 2
     assert report.doubts[0].startswith("at eps=1, enough for any input, ")
-    assert report.doubts[0].endswith("% still stand: the search fails")
+    assert report.doubts[0].endswith("% of the probe stand: the search fails")
     assert any(doubt.startswith("20 random points leave ") for doubt in report.doubts)
     assert f"doubt: {report.doubts[0]}" in str(report)
 
