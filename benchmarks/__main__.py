@@ -6,7 +6,20 @@ from pathlib import Path
 
 from benchmarks.harness import CLOCKS, Session
 
-ENTRIES = ("imports", "optimizers", "trainer", "layers", "gpt", "generation", "byte_pairs", "yardstick")
+ENTRIES = (
+    "imports",
+    "optimizers",
+    "trainer",
+    "layers",
+    "gpt",
+    "generation",
+    "interpret",
+    "byte_pairs",
+    "fairness",
+    "privacy",
+    "robust",
+    "yardstick",
+)
 
 
 def main() -> None:

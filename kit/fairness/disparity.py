@@ -22,16 +22,16 @@ from kit import check, metrics
 from kit.fairness import rates
 from kit.fairness.frame import METHODS, MetricFrame
 from kit.fairness.groups import Groups
-from kit.metrics import Interval, Reliability, inputs
+from kit.metrics import Interval, inputs
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Gap:
-    """A difference or ratio of the groups' rates: gap(y_true, y_pred, sensitive_features=...).
+    """A difference or ratio of the groups' rates, in one number.
 
-    A difference is largest minus smallest rate, 0 is parity; a ratio is smallest over largest, 1 is
-    parity. Groups without a rate (no positives, say) take no part; with fewer than two left the gap
-    is nan. Lesson: 20.
+    Call it as gap(y_true, y_pred, sensitive_features=...). A difference is largest minus smallest
+    rate, 0 is parity; a ratio is smallest over largest, 1 is parity. Groups without a rate (no
+    positives, say) take no part; with fewer than two left the gap is nan. Lesson: 20.
     """
 
     name: str
@@ -54,10 +54,6 @@ class Gap:
         gaps = list((frame.difference if difference else frame.ratio)(method).values())
         return float(np.mean(gaps) if agg == "mean" else np.max(gaps) if difference else np.min(gaps))
 
-    def __repr__(self) -> str:
-        how = "largest minus smallest" if self.name.endswith("difference") else "smallest over largest"
-        return f"{self.name}(y_true, y_pred, sensitive_features=...): {how} {' or '.join(r.name for r in self.rates)}"
-
 
 _SELECTED, _PRECISION = (rates.selection_rate,), (rates.positive_predictive_value,)
 _ODDS = (rates.true_positive_rate, rates.false_positive_rate)
@@ -73,11 +69,10 @@ equal_opportunity_ratio = Gap("equal_opportunity_ratio", _ODDS[:1])
 predictive_parity_difference = Gap("predictive_parity_difference", _PRECISION)
 
 
-def calibration_by_group(
-    y_true, y_prob, *, sensitive_features, n_bins: int = 10
-) -> dict[object, Reliability]:
-    """Do the same probabilities mean the same in every group? A reliability diagram each.
+def calibration_by_group(y_true, y_prob, *, sensitive_features, n_bins: int = 10) -> dict:
+    """Do the same probabilities mean the same in every group?
 
+    A reliability diagram for each group, over `n_bins` bins of equal width.
     Shapes: y_true (N,) of 0/1 labels, y_prob (N,) in [0, 1] -> {group: `metrics.Reliability`}, whose
     `expected_error` is the group's ECE; bins without a row are nan. Groups without a row are left out.
     Raises: ValueError for scores outside [0, 1], missing sensitive values, unequal lengths.
@@ -87,15 +82,13 @@ def calibration_by_group(
     check.same_length(y_true=truth, y_prob=prob)
     groups = Groups.of("sensitive_features", sensitive_features, len(truth))
     rows = {key: groups.codes == i for i, key in enumerate(groups.keys) if groups.counts[i]}
-    return {
-        k: metrics.reliability(truth[part], prob[part], pos_label=True, n_bins=n_bins)
-        for k, part in rows.items()
-    }
+    options = {"pos_label": True, "n_bins": n_bins}
+    return {key: metrics.reliability(truth[part], prob[part], **options) for key, part in rows.items()}
 
 
 @dataclass(frozen=True)
 class Impact:
-    """The selection rate of a group over that of the reference group, and two tests of it.
+    """The selection rate of a group over the reference group's, and two tests.
 
     n, selected: rows of the group, and those predicted positive; ratio: with Katz's interval; z: of
     two shares with common variance, negative where this group is selected less; p_value: Fisher's
@@ -110,7 +103,7 @@ class Impact:
 
     @property
     def verdict(self) -> str:
-        """Does it reach four fifths: "passes" or "fails", after "perhaps" where the interval holds 0.8."""
+        """Four fifths reached? "passes", "fails", or "perhaps ..." by the interval."""
         if math.isnan(self.ratio.estimate):
             return "undefined"
         word = "passes" if self.ratio.estimate >= 0.8 else "fails"
@@ -132,7 +125,7 @@ class FourFifths:
 
 
 def four_fifths(y_pred, *, sensitive_features, reference=None, confidence: float | int = 0.95) -> FourFifths:
-    """Four-fifths rule: is every group selected at least 0.8 times as often as the reference?
+    """Is every group selected at least four fifths as often as the reference?
 
     reference: the group compared with, by default the one selected most often. The rule says whom to
     look at, no more: a small sample fails it by chance, and a large one that passes may still

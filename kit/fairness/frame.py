@@ -20,7 +20,7 @@ NUMBERS = ("by_group", "overall", "difference", "ratio", "group_min", "group_max
 
 
 class MetricFrame:
-    """Metrics over all rows (`overall`) and for every group (`by_group`), and how far apart groups are.
+    """Metrics over all rows and for every group, and how far apart groups are.
 
         frame = MetricFrame(metrics={"tpr": true_positive_rate}, y_true=y, y_pred=p, sensitive_features=sex)
         frame.by_group["tpr"]["Female"];  frame.difference()["tpr"];  frame.interval("difference")["tpr"]
@@ -59,14 +59,12 @@ class MetricFrame:
         self._within = Groups.of("control_features", control_features, self.rows)
         between = Groups.of("sensitive_features", sensitive_features, self.rows)
         check.nonempty("sensitive_features", between.names)
-        if both := set(self._within.names) & set(between.names):
-            raise ValueError(
-                f"control_features and sensitive_features both hold {min(both)!r}; rename or drop one"
-            )
         self._groups, self._shape = self._within * between, (len(self._within), len(between))
-        for name in sample_params:
+        self._params = {name: {} for name in metrics}
+        for name, params in sample_params.items():
             check.one_of("metric of sample_params", name, metrics)
-        self._params = {name: self._given(sample_params.get(name, {})) for name in metrics}
+            self._params[name] = {k: inputs.to_numpy(v) for k, v in params.items() if v is not None}
+            check.same_length(y_true=self._y[0], **self._params[name])
         self.undefined: dict[str, dict] = {}
         self._values = np.stack([self._evaluate(name) for name in metrics])  # (M, C, S + 1), overall last
         self.by_group, self.overall = self._number("by_group"), self._number("overall")
@@ -85,7 +83,7 @@ class MetricFrame:
         return self._number("group_max")
 
     def difference(self, method: str = "between_groups"):
-        """How far apart: largest minus smallest value, never negative, 0 where groups are alike.
+        """How far apart: largest minus smallest value, 0 where groups are alike.
 
         It does not say which group is worse off: look at `by_group`. `method="to_overall"`: the
         largest |value of a group - value overall|. Raises: ValueError for another method.
@@ -93,7 +91,7 @@ class MetricFrame:
         return self._number("difference", method)
 
     def ratio(self, method: str = "between_groups"):
-        """How far apart: smallest over largest value, at most 1, which is where groups are alike.
+        """How far apart: smallest over largest value, 1 where groups are alike.
 
         `method="to_overall"`: the smallest of value/overall or overall/value, whichever is below 1.
         Raises: ValueError for another method.
@@ -101,13 +99,7 @@ class MetricFrame:
         return self._number("ratio", method)
 
     def interval(
-        self,
-        number: str = "by_group",
-        *,
-        method=METHODS[0],
-        confidence=0.95,
-        resamples: int = 1000,
-        seed: int = 0,
+        self, number="by_group", *, method=METHODS[0], confidence=0.95, resamples: int = 1000, seed: int = 0
     ):
         """A `metrics.Interval` around every number, in the form of the number itself.
 
@@ -133,7 +125,9 @@ class MetricFrame:
         for i, (name, metric) in enumerate(self.metrics.items()):
             pair = _pair(number, method, self._values[i])
             if self._plain(name) and metric.is_share and number in NUMBERS[:2]:
-                sides = (_compare(number, side, pair).ravel() for side in metric.sums(self._counts)[0])
+                sides = (
+                    _compare(number, side, pair).ravel().tolist() for side in metric.sums(self._counts)[0]
+                )
                 found[i].flat[:] = [_wilson(*each, confidence) for each in zip(*sides)]
                 continue
             spread = _compare(number, self._replicates(name, draws, resamples, seed), pair)
@@ -144,7 +138,7 @@ class MetricFrame:
         return self._named(found)
 
     def to_pandas(self):
-        """`by_group` as Fairlearn gives it: a Series for one function, a DataFrame for a dict of them.
+        """`by_group` as Fairlearn gives it, a Series or DataFrame of pandas.
 
         Raises: ImportError without pandas.
         """
@@ -155,11 +149,6 @@ class MetricFrame:
         columns = {name: values.ravel() for name, values in zip(self.metrics, self._values[..., :-1])}
         frame = pandas.DataFrame(columns, index=index)
         return frame.iloc[:, 0] if self._single else frame
-
-    def _given(self, params: Mapping) -> dict:
-        found = {key: inputs.to_numpy(values) for key, values in params.items() if values is not None}
-        check.same_length(y_true=self._y[0], **found)
-        return found
 
     def _evaluate(self, name: str) -> np.ndarray:
         """Values by group and, last, overall, (C, S + 1); notes what is undefined, and why."""
@@ -282,7 +271,7 @@ def _compare(number: str, values: np.ndarray, pair: list[np.ndarray]) -> np.ndar
 
 
 def _wilson(k: int, n: int, confidence: float) -> Interval:
-    return wilson_interval(k, n, confidence=confidence) if n else _percentile(math.nan, None, 0, confidence)
+    return wilson_interval(k, n, confidence=confidence) if n else _percentile(math.nan, k, n, confidence)
 
 
 def _percentile(estimate: float, values: np.ndarray, n: int, confidence: float) -> Interval:

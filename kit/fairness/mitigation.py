@@ -21,7 +21,7 @@ GRID = np.linspace(0, 1, 1001)
 
 
 def reweighing(y_true, *, sensitive_features) -> np.ndarray:
-    """Weight P(group) P(label) / P(group, label) of every row, for training without parity's gap.
+    """Weight P(group) P(label) / P(group, label) of every row, to train with.
 
     Under these weights label and group are independent: every group has the same base rate.
     The weights sum to N. Any labels, two or more.
@@ -76,7 +76,7 @@ class ThresholdOptimizer:
         self.rules: dict[object, tuple] = {}
 
     def fit(self, scores, y_true, *, sensitive_features) -> "ThresholdOptimizer":
-        """Choose the thresholds. Shapes: scores (N,), any range, higher is likelier; y_true (N,)."""
+        """Choose the thresholds. Shapes: scores (N,), higher is likelier; y_true (N,)."""
         scores, truth = inputs.vector("scores", scores), rates.positives("y_true", y_true)
         check.same_length(scores=scores, y_true=truth)
         groups = Groups.of("sensitive_features", sensitive_features, len(truth))
@@ -88,10 +88,8 @@ class ThresholdOptimizer:
             counts = [n[0] * (1 - GRID), n[0] * GRID, n[1] * (1 - low), n[1] * low]
             start = int(np.around(self.objective.of(np.stack(counts, axis=1)), 15).argmax())
             above, gap = y[:, start] - low[start], y[:, start] - GRID[start]
-            place, ignore = (
-                np.full(len(y), start),
-                np.divide(above, gap, out=np.zeros(len(y)), where=gap != 0),
-            )
+            ignore = np.divide(above, gap, out=np.zeros(len(y)), where=gap != 0)
+            place = np.full(len(y), start)
         else:
             share = groups.counts[groups.counts > 0] / len(truth)
             views = np.lib.stride_tricks.sliding_window_view(y, self.window, axis=1)  # (G, starts, window)
@@ -102,7 +100,7 @@ class ThresholdOptimizer:
         return self
 
     def probability(self, scores, *, sensitive_features) -> np.ndarray:
-        """P(ŷ = 1) of every row: 0 or 1, or between where lots are drawn. Shapes: (N,) -> (N,)."""
+        """P(ŷ = 1) of every row, between 0 and 1 where lots are drawn: (N,) -> (N,)."""
         scores = inputs.vector("scores", scores)
         groups = Groups.of("sensitive_features", sensitive_features, len(scores))
         for key in (key for key, n in zip(groups.keys, groups.counts) if n):

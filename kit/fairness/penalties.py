@@ -1,4 +1,4 @@
-"""Mitigation during training: add strength * penalty to the loss, or train against an adversary.
+"""Mitigation during training: add a penalty to the loss, or an adversary.
 
 demographic_parity_penalty  equalized_odds_penalty  individual_penalty
 gradient_reversal  AdversarialLoss
@@ -16,11 +16,11 @@ from kit.shapes import Float, Int, Num, Tensor
 
 
 def demographic_parity_penalty(outputs: Float[Tensor, "N *C"], group: Int[Tensor, " N"]) -> Tensor:
-    """Variance between groups of the mean output: sum of P(g) |mean_g - mean|^2, a scalar.
+    """Variance of the mean output between groups, a scalar.
 
-    0 where all groups have the same mean output, in squared units of the output. Two equal groups
-    whose means lie d apart give d^2 / 4. Groups should be large in a batch: the mean of n
-    rows alone adds about variance / n.
+    The sum of P(g) |mean_g - mean|^2: 0 where all groups have the same mean output, in squared units
+    of the output. Two equal groups whose means lie d apart give d^2 / 4. Groups should be large in
+    a batch: the mean of n rows adds about variance / n by chance.
 
     Raises: TypeError unless outputs are floating and group whole, ValueError for unequal lengths.
     Source: the discrimination score of Calders & Verwer 2010, doi:10.1007/s10618-010-0190-x,
@@ -56,11 +56,12 @@ def equalized_odds_penalty(
 
 
 def individual_penalty(
-    outputs: Float[Tensor, "N *C"], features: Float[Tensor, "N D"], *, lipschitz: float | int = 1.0
-) -> Float[Tensor, ""]:
-    """Similar people, similar outputs: mean over pairs of max(0, |o_i - o_j| - L |x_i - x_j|)^2.
+    outputs: Float[Tensor, "N *C"], features: Float[Tensor, "N D"], *, lipschitz=1.0
+) -> Tensor:
+    """Similar people, similar outputs: pairs should differ by at most L |x_i - x_j|.
 
-    Euclidean distances; `features` are scaled so that distances mean something, without what
+    Mean over the pairs of max(0, |o_i - o_j| - L |x_i - x_j|)^2, a scalar, with Euclidean
+    distances and L = `lipschitz`; `features` are scaled so that distances mean something, without what
     should not matter. Takes N^2 memory: meant for batches.
 
     Raises: TypeError unless floating, ValueError for unequal lengths or lipschitz < 0.
@@ -76,29 +77,18 @@ def individual_penalty(
     return far.clamp(min=0).square().mean()
 
 
-class _Reverse(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, strength):
-        ctx.strength = strength
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx, grad):
-        return -ctx.strength * grad, None
-
-
-def gradient_reversal(x: Float[Tensor, "..."], strength: float | int = 1.0) -> Float[Tensor, "..."]:
+def gradient_reversal(x: Float[Tensor, "*N"], strength: float | int = 1.0) -> Float[Tensor, "*N"]:
     """x itself going forward, and -strength times the gradient going back.
 
     What comes before learns the opposite of what comes after. Raises: ValueError for strength < 0.
     Source: Ganin et al. 2016, arXiv:1505.07818, eq. 17-18. Lesson: 20.
     """
     check.number("strength", strength, 0)
-    return _Reverse.apply(x, strength)
+    return x.detach() + strength * (x.detach() - x)  # the second part is 0, its gradient is not
 
 
 class AdversarialLoss(nn.Module):
-    """An adversary guesses the group from the outputs; through a reversed gradient the model unlearns it.
+    """An adversary guesses the group from the outputs; the model unlearns it.
 
         adversary = AdversarialLoss(nn.Linear(1, 2), strength=1.0)
         optimizer = AdamW([*model.parameters(), *adversary.parameters()])

@@ -1,4 +1,4 @@
-"""Rates of a binary decision: all of them are sums of four counts over sums of four counts.
+"""Rates of a binary decision: sums of four counts over sums of four counts.
 
 count  base_rate  selection_rate
 true_positive_rate  false_negative_rate  false_positive_rate  true_negative_rate
@@ -16,13 +16,13 @@ from kit.metrics import inputs
 CELLS = ("TN", "FP", "FN", "TP")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Rate:
-    """A metric that needs only the counts TN, FP, FN, TP; call it as metric(y_true, y_pred).
+    """A metric that needs only the counts TN, FP, FN, TP.
 
-    formula: sums of counts, "TP / (FN + TP)" say, n for all rows, or "mean of" several such
-    parts. `MetricFrame` computes all rates of all groups from one table of counts. Where a
-    denominator is 0 the rate is nan, never 0 (where Fairlearn says 0). Lesson: 20.
+    Call it as metric(y_true, y_pred). formula: sums of counts, "TP / (FN + TP)" say, n for all rows,
+    or "mean of" two such fractions. `MetricFrame` computes all rates of all groups from one table
+    of counts. Where a denominator is 0 the rate is nan (Fairlearn says 0). Lesson: 20.
     """
 
     name: str
@@ -37,10 +37,11 @@ class Rate:
         """
         truth, decided = positives("y_true", y_true, pos_label), positives("y_pred", y_pred, pos_label)
         check.same_length(y_true=truth, y_pred=decided)
-        return float(self.of(count_table(truth, decided, np.zeros(len(truth), np.intp), 1, sample_weight)[0]))
+        table = count_table(truth, decided, np.zeros(len(truth), np.intp), 1, sample_weight)
+        return float(self.of(table)[0])
 
     def of(self, counts: np.ndarray) -> np.ndarray:
-        """The rate from counts in the order TN, FP, FN, TP: (..., 4) -> (...), nan where undefined."""
+        """The rate, or nan, from counts of TN, FP, FN, TP: (..., 4) -> (...)."""
         if self.formula == "n":
             return np.where(counts.any(axis=-1), counts.sum(axis=-1), np.nan)
         sums = self.sums(counts)
@@ -57,9 +58,6 @@ class Rate:
     def is_share(self) -> bool:
         """Whether it is one count out of another, so that Wilson's interval holds."""
         return "/" in self.formula and "and" not in self.formula
-
-    def __repr__(self) -> str:
-        return f"{self.name}(y_true, y_pred) = {self.formula}: {self.meaning}"
 
 
 def _pick(text: str, counts: np.ndarray) -> np.ndarray:

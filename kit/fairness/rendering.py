@@ -8,10 +8,7 @@ import math
 
 
 def cell(value) -> str:
-    """A number with four digits, an undefined one as "undefined", anything else as it is.
-
-    Lesson: 20.
-    """
+    """A number with four digits, nan as "undefined", else the text. Lesson: 20."""
     if isinstance(value, float):
         return "undefined" if math.isnan(value) else f"{value:,.0f}" if value > 1e4 else f"{value:.4g}"
     return " / ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -13,19 +13,11 @@ from kit.fairness.groups import columns
 from kit.fairness.rendering import cell, html_table, markdown_table
 from kit.metrics import Interval
 
-RATES = (
-    rates.base_rate,
-    rates.selection_rate,
-    rates.true_positive_rate,
-    rates.false_positive_rate,
-    rates.positive_predictive_value,
-    rates.accuracy_score,
-)
-NOTE = (
-    "Estimates with 95% intervals; n is the denominator of a rate, or all rows. A difference is largest minus "
-    "smallest rate (0 is parity), a ratio smallest over largest (1 is parity); neither says who is worse off. Where "
-    "base rates differ, equal error rates and equal predictive values exclude each other."
-)
+_ERRORS = (rates.true_positive_rate, rates.false_positive_rate, rates.positive_predictive_value)
+RATES = (rates.base_rate, rates.selection_rate, *_ERRORS, rates.accuracy_score)
+NOTE = """Estimates with 95% intervals; n is the denominator of a rate, or all rows. A difference is largest
+minus smallest rate (0 is parity), a ratio smallest over largest (1 is parity); neither says who is worse
+off. Where base rates differ, equal error rates and equal predictive values exclude each other."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,10 +63,11 @@ def _html(part) -> str:
 def audit(
     y_true, y_pred, *, sensitive_features, y_prob=None, title: str = "Fairness audit", small: int = 30
 ) -> Audit:
-    """Audit binary decisions: every rate of every group with n and interval, gaps, four fifths.
+    """Audit binary decisions: rates of every group, gaps, four fifths, calibration.
 
-    Several features are looked at one by one, then in combination. `y_prob`, the probabilities
-    behind the decisions, adds calibration by group. small: groups with fewer rows are warned about.
+    Rates, gaps and ratios come with n and interval. Several features are looked at one by one, then
+    in combination. `y_prob`, the probabilities behind the decisions, adds calibration by group.
+    small: groups with fewer rows are warned about.
 
     Shapes: y_true, y_pred (N,) of 0/1 labels, y_prob (N,) in [0, 1]; sensitive_features as in
     `MetricFrame`. Raises: as `MetricFrame`, `four_fifths` (one group only) and `calibration_by_group`.
@@ -89,9 +82,8 @@ def audit(
         rows = [[key, n, *(_text(intervals[r][key]) for r in frame.metrics)] for key, n in frame.n.items()]
         gaps = [frame.interval(number) for number in ("difference", "ratio")]
         parts += [f"## By {name}", (["group", "rows", *frame.metrics], rows)]
-        parts.append(
-            (["gap", "difference", "ratio"], [[r, *(_text(gap[r]) for gap in gaps)] for r in frame.metrics])
-        )
+        rows = [[rate, *(_text(gap[rate]) for gap in gaps)] for rate in frame.metrics]
+        parts.append((["gap", "difference", "ratio"], rows))
         fifths = disparity.four_fifths(y_pred, sensitive_features=view)
         head = ["group", f"selected, as a share of {cell(fifths.reference)}", "four fifths", "p (Fisher)"]
         parts.append((head, [[k, _text(g.ratio), g.verdict, g.p_value] for k, g in fifths.groups.items()]))
@@ -99,10 +91,9 @@ def audit(
             bins = disparity.calibration_by_group(y_true, y_prob, sensitive_features=view)
             parts.append((["group", "calibration error"], [[k, b.expected_error] for k, b in bins.items()]))
         warnings += [f"{name}: {cell(k)} has {n} rows" for k, n in frame.n.items() if 0 < n < small]
-        missing = [
-            (r, k, why) for r, found in frame.undefined.items() for k, why in found.items() if frame.n[k]
-        ]
-        warnings += [f"{name}: {r} of {cell(k)} is undefined: {why}" for r, k, why in missing]
+        for rate, found in frame.undefined.items():
+            known = [(key, why) for key, why in found.items() if frame.n[key]]
+            warnings += [f"{name}: {rate} of {cell(key)} is undefined: {why}" for key, why in known]
     return Audit(title, tuple(parts), tuple(warnings) or ("none",))
 
 

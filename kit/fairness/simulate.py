@@ -10,11 +10,13 @@ import numpy as np
 from kit import check
 from kit.metrics import inputs
 
+GAIN, LOSS = 75, 150  # points, of a loan repaid and of one that is not (Liu et al., section 6)
+
 
 def predictive_policing(
     rates: Sequence[float], *, days: int = 1000, runs: int = 200, corrected: bool = False, seed: int = 0
 ) -> np.ndarray:
-    """Share of past incidents on record in each district, day by day: an urn that fills itself.
+    """Share of recorded incidents in each district, day by day: a self-filling urn.
 
     Every day one patrol goes to a district drawn in proportion to its incidents on record (one
     each at the start), and records one more with the probability `rates` of that district. What is
@@ -38,21 +40,13 @@ def predictive_policing(
     return np.stack(shares, axis=1)
 
 
-def lending(
-    scores,
-    thresholds: Sequence[float],
-    *,
-    rounds: int = 10,
-    gain: float = 75.0,
-    loss: float = 150.0,
-    seed: int = 0,
-) -> np.ndarray:
+def lending(scores, thresholds: Sequence[float], *, rounds: int = 10, seed: int = 0) -> np.ndarray:
     """Mean credit score of each group, round by round, where loans change scores.
 
     Whoever's score is at least the group's threshold gets a loan and repays with probability
-    1 / (1 + exp(-(score - 600) / 50)); the score then rises by `gain` or falls by `loss`, within
-    300 to 850. Below a score of about 635 a loan lowers the expected score at the default gain and
-    loss: a lower threshold, meant well, can then harm the group ("delayed impact").
+    1 / (1 + exp(-(score - 600) / 50)); the score then rises by 75 or falls by 150, within 300 to 850.
+    Below a score of about 635 a loan lowers the expected score: a lower threshold, meant well, can
+    harm the group ("delayed impact").
 
     Shapes: scores: one array of points a group; thresholds (G,) -> (rounds + 1, G).
     Raises: ValueError for scores outside [300, 850] or another number of thresholds.
@@ -69,7 +63,7 @@ def lending(
     for _ in range(rounds):
         for group, threshold in zip(groups, thresholds):
             repaid = generator.random(len(group)) < 1 / (1 + np.exp(-(group - 600) / 50))
-            group += (group >= threshold) * np.where(repaid, gain, -loss)
+            group += (group >= threshold) * np.where(repaid, GAIN, -LOSS)
             np.clip(group, 300, 850, out=group)
         means.append([group.mean() for group in groups])
     return np.array(means)

@@ -319,7 +319,7 @@ def frame_of(**changes):
                 sensitive_features={"sex": [0, 0, 1, 1]}, control_features={"sex": [0, 1, 0, 1]}
             ),
             ValueError,
-            "control_features and sensitive_features both hold 'sex'; rename or drop one",
+            "the feature 'sex' is given twice; rename or drop one",
         ),
         (
             lambda: frame_of(sample_params={"rat": {"sample_weight": [1, 1, 1, 1]}}),

@@ -79,7 +79,7 @@ def test_weights_are_checked():
 
 def test_a_rate_tells_its_definition():
     assert repr(fairness.selection_rate) == (
-        "selection_rate(y_true, y_pred) = (FP + TP) / n: share of rows predicted positive"
+        "Rate(name='selection_rate', formula='(FP + TP) / n', meaning='share of rows predicted positive')"
     )
 
 
