@@ -5,7 +5,7 @@ MetricFrame
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -128,11 +128,12 @@ class MetricFrame:
                 sides = (
                     _compare(number, side, pair).ravel().tolist() for side in metric.sums(self._counts)[0]
                 )
-                found[i].flat[:] = [_wilson(*each, confidence) for each in zip(*sides)]
+                wilson = partial(wilson_interval, confidence=confidence)
+                found[i].flat[:] = [wilson(k, n) if n else _undefined(confidence) for k, n in zip(*sides)]
                 continue
             spread = _compare(number, self._replicates(name, draws, resamples, seed), pair)
             estimates = _compare(number, self._values[i], pair).ravel()
-            rows = self._groups.counts if number == "by_group" else [self.rows] * len(estimates)
+            rows = self._groups.counts.tolist() if number == "by_group" else [self.rows] * len(estimates)
             each = zip(estimates, spread.reshape(resamples, -1).T, rows)
             found[i].flat[:] = [_percentile(*one, confidence) for one in each]
         return self._named(found)
@@ -270,13 +271,14 @@ def _compare(number: str, values: np.ndarray, pair: list[np.ndarray]) -> np.ndar
         return np.where(alone, np.nan, high - low if number == "difference" else low / high)
 
 
-def _wilson(k: int, n: int, confidence: float) -> Interval:
-    return wilson_interval(k, n, confidence=confidence) if n else _percentile(math.nan, k, n, confidence)
+def _undefined(confidence: float | int) -> Interval:
+    return Interval(math.nan, math.nan, math.nan, confidence, 0, "undefined")
 
 
-def _percentile(estimate: float, values: np.ndarray, n: int, confidence: float) -> Interval:
-    """Percentile bootstrap; an undefined estimate has an undefined interval."""
-    if math.isnan(estimate):
-        return Interval(math.nan, math.nan, math.nan, confidence, 0, "undefined")
-    low, high = np.quantile(values[~np.isnan(values)], [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
-    return Interval(float(estimate), low, high, confidence, int(n), "bootstrap")
+def _percentile(estimate: float, values: np.ndarray, n: int, confidence: float | int) -> Interval:
+    """Percentile bootstrap from the replicates in which the number is defined."""
+    values = values[~np.isnan(values)]
+    if math.isnan(estimate) or len(values) == 0:
+        return _undefined(confidence)
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
+    return Interval(float(estimate), low, high, confidence, n, "bootstrap")
