@@ -29,7 +29,7 @@ class AdversarialBatches:
 
     batches: gives pairs x (N, ...) in `attack.bounds`, y (N,), anew for every epoch.
     attack: `PGD` or `FGSM`. share: the part of each batch that is attacked.
-    generator: draws the random starts.
+    generator: on the model's device, draws the random starts.
     The first batch of an epoch is checked as `PGD` does.
 
     Raises: ValueError for a share outside [0, 1].
