@@ -23,8 +23,7 @@ from kit.metrics import clopper_pearson_interval, roc_auc_score
 from kit.privacy.mechanisms import noise_generator
 from kit.shapes import Float, Int, Tensor
 
-#: Below so many shadow models one standard deviation is shared by all samples (Carlini et al. 2022, section
-#: V-C).
+#: Below so many shadow models one deviation is shared by all samples (Carlini et al. 2022, section V-C).
 OWN_DEVIATION_FROM = 64
 
 
@@ -155,14 +154,7 @@ def invert_linear_gradient(weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"
 
 
 def invert_gradients(
-    module: nn.Module,
-    loss: Callable,
-    gradients: Mapping,
-    *,
-    shape,
-    targets: Tensor,
-    steps: int = 300,
-    generator=None,
+    module: nn.Module, loss: Callable, gradients: Mapping, *, shape, targets, steps: int = 300, generator=None
 ) -> tuple[Tensor, float]:
     """Search inputs (*shape) whose gradient equals the one shared, by L-BFGS.
 
@@ -200,8 +192,8 @@ def exposure(secret_loss: float, candidate_losses) -> float:
     """Bits by which a planted secret stands out among others of its form.
 
     log2(n + 1) - log2(rank), n candidates never trained on, rank = 1 + those that the model finds at least as
-    likely. 1 on average for a secret that was not learned, and log2(n + 1) at most: with a random sample of
-    candidates a larger one cannot be seen.
+    likely. 1/ln 2 = 1.44 on average for a secret that was not learned, and log2(n + 1) at most: with a random
+    sample of candidates a larger one cannot be seen.
 
     Shapes: candidate_losses (n,), in the unit of secret_loss. Raises: ValueError for none, NaN or infinity.
     Source: Carlini et al. 2019, definition 4.2 and section 4.3. Lesson: 19
@@ -215,10 +207,9 @@ def exposure(secret_loss: float, candidate_losses) -> float:
 def sequence_losses(model: Callable, tokens: Int[Tensor, "N T"], *, start: int = 1) -> Float[Tensor, "N"]:
     """-log P of tokens[start:] given what precedes them, summed over each row, in nats.
 
-    model: token ids (N, T) -> logits (N, T, V), causal (logits at t see tokens up to t). `start` leaves out
-    the
-    common prompt. Raises: ValueError for start not in 1 ... T-1. Source: Carlini et al. 2019, definition 4.1.
-    Lesson: 19
+    model: token ids (N, T) -> logits (N, T, V), causal (logits at t see tokens up to t), in evaluation mode.
+    `start` leaves out the common prompt. Raises: ValueError for start not in 1 ... T-1.
+    Source: Carlini et al. 2019, definition 4.1. Lesson: 19
     """
     check.tensor("tokens", tokens, ndim=2, kind="integer")
     check.integer("start", start, 1, tokens.shape[1] - 1)

@@ -235,7 +235,7 @@ class PrivateModule(nn.Module):
         """Before each step of the optimizer: noise on the clipped sum, an entry in the account."""
         if self.backwards != 1:
             raise ValueError(
-                f"private backward passes={self.backwards}, 1 a step is needed; enlarge batch_size"
+                f"private backward passes={self.backwards}, 1 a step is needed; raise batch_size"
             )
         if not self.loader.unused:
             raise ValueError("the batch is no fresh one; take one from the private loader for each step")
@@ -304,9 +304,7 @@ def make_private(
     if getattr(optimizer, "is_private", False):
         raise ValueError("optimizer is private already; build a new one from module.parameters()")
     if any(id(p) not in own for group in optimizer.param_groups for p in group["params"]):
-        raise ValueError(
-            "optimizer holds parameters that are not module's; build it from module.parameters()"
-        )
+        raise ValueError("optimizer holds parameters not of module; build it from module.parameters()")
     loader = PoissonBatches(data_loader, generator=generator)
     model = PrivateModule(module, loader, noise_multiplier, max_grad_norm, loss_reduction == "mean")
 

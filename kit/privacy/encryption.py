@@ -109,14 +109,12 @@ def _wrap(data_key: bytes, public_key) -> bytes:
         once = c.x25519.X25519PrivateKey.generate()
         own = once.public_key().public_bytes_raw()
         key = _agreed(c, once.exchange(public_key), own + public_key.public_bytes_raw())
-        kind, wrapped = (
-            b"X",
-            own + c.AESGCM(key).encrypt(bytes(12), data_key, None),
-        )  # a key used once: any nonce
+        sealed = c.AESGCM(key).encrypt(
+            bytes(12), data_key, None
+        )  # the key is used once, so any nonce will do
+        kind, wrapped = b"X", own + sealed
     else:
-        raise TypeError(
-            f"public_key is of type {type(public_key).__name__}; give an RSA or X25519 public key"
-        )
+        raise TypeError(f"public_key={type(public_key).__name__} is of no use; give an RSA or X25519 one")
     return _MAGIC + kind + len(wrapped).to_bytes(2) + wrapped
 
 
@@ -125,9 +123,7 @@ def _unwrap(envelope: bytes, private_key) -> tuple[bytes, bytes]:
     c, start = primitives(), len(_MAGIC) + 3
     kinds = {b"R": c.rsa.RSAPrivateKey, b"X": c.x25519.X25519PrivateKey}
     if not isinstance(private_key, tuple(kinds.values())):
-        raise TypeError(
-            f"private_key is of type {type(private_key).__name__}; give an RSA or X25519 private key"
-        )
+        raise TypeError(f"private_key={type(private_key).__name__} is of no use; give an RSA or X25519 one")
     kind, length = envelope[start - 3 : start - 2], int.from_bytes(envelope[start - 2 : start])
     wrapped, sealed = envelope[start : start + length], envelope[start + length :]
     if not envelope.startswith(_MAGIC) or not isinstance(private_key, kinds.get(kind, ())):

@@ -28,9 +28,9 @@ def local_update(
     mu > 0 adds the proximal term mu/2 |w - w_server|^2, which keeps clients with unlike data from
     drifting apart (FedProx); its gradient is mu (w - w_server).
 
-    batches: (inputs, targets) pairs, read `epochs` times. Raises: ValueError for lr not > 0, epochs < 1, mu
-    < 0,
-    or no batches. Source: McMahan et al. 2017, algorithm 1; Li et al. 2020 (FedProx), equation 2. Lesson: 19
+    batches: (inputs, targets) pairs, read `epochs` times. samples: those of one reading.
+    Raises: ValueError for lr not > 0, epochs < 1, mu < 0, or no batches.
+    Source: McMahan et al. 2017, algorithm 1; Li et al. 2020 (FedProx), equation 2. Lesson: 19
     """
     check.number("lr", lr, above=0)
     check.integer("epochs", epochs, 1)
@@ -55,9 +55,10 @@ def federated_round(
     """One round: every client trains a copy, the server puts the mean into `module`.
 
     aggregate: function of the clients' states, such as `coordinate_median`; None weights
-    them by their samples (FedAvg). options: lr, epochs, mu of `local_update`. One full-batch epoch of every
-    client is then one step of SGD on all data
-    together, exactly (without layers that see the batch, as BatchNorm does).
+    them by their samples (FedAvg). options: lr, epochs, mu of `local_update`.
+
+    One full-batch epoch of every client is then one step of SGD on all data together, up to rounding, for a
+    loss that is a mean over samples and a module without layers that see the batch, as BatchNorm does.
 
     Raises: ValueError for no clients, and as `local_update`. Source: McMahan et al. 2017, algorithm 1.
     Lesson: 19

@@ -172,9 +172,7 @@ def _chance_of_truth(codes: Tensor, epsilon: float, categories: int) -> float:
     check.nonempty("values", codes.flatten())
     low, high = int(codes.min()), int(codes.max())
     if low < 0 or high >= categories:
-        raise ValueError(
-            f"values reach from {low} to {high}, categories={categories}; give 0 to categories - 1"
-        )
+        raise ValueError(f"values reach from {low} to {high}; give 0 to categories - 1 = {categories - 1}")
     return 1 / (1 + (categories - 1) * math.exp(-epsilon))
 
 

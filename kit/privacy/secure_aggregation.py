@@ -7,11 +7,11 @@ cancel in the sum; each adds one more of its own. Who drops out leaves masks beh
 Shamir shares of its key and of its own mask's seed to the others. Of one client the others give
 either the shares of the key (it dropped out) or those of the seed (its vector arrived), never both.
 
-`secure_sum` plays all parts in one process, to show and test the protocol. Between machines it holds
-against a
-server that follows the protocol and is curious, joined by fewer than `threshold` clients; it needs the public
-keys to be the true ones, shares sent encrypted between clients, and new keys every round. A sum may still
-tell about one client; noise is another matter. X25519 comes from `cryptography` (extra "trust").
+`secure_sum` plays all parts in one process, to show and test the protocol: whoever runs it sees all. Between
+machines the protocol holds against a server that follows it and is curious, joined by fewer than `threshold`
+clients; it needs the public keys to be the true ones, shares sent encrypted between clients, and new keys
+every round. A sum may still tell about one client; noise is another matter. X25519 comes from `cryptography`
+(extra "trust").
 """
 
 import hashlib
@@ -68,9 +68,8 @@ def secure_sum(
 
     Shapes: vectors (D,) each -> (D,); of whole numbers in [0, 2^bits).
     Raises: ValueError where fewer than `threshold` are left, for a threshold of half or less (two groups
-    could
-    then unmask the same client), an unknown position, unequal lengths, or real numbers whose sum might not
-    fit. Source: Bonawitz et al. 2017, figure 4. Lesson: 19
+    could then unmask the same client), an unknown position, unequal lengths, or real numbers whose sum
+    might not fit. Source: Bonawitz et al. 2017, figure 4. Lesson: 19
     """
     n, modulus = len(vectors), 2**bits
     threshold = n // 2 + 1 if threshold is None else threshold
@@ -89,13 +88,10 @@ def secure_sum(
     keys = [primitives().x25519.X25519PrivateKey.generate() for _ in range(n)]
     public, seeds = [key.public_key() for key in keys], [secrets.token_bytes(32) for _ in range(n)]
     secret = [(key.private_bytes_raw(), seed) for key, seed in zip(keys, seeds)]
-    dealt = [
-        [split_secret(int.from_bytes(s), shares=n, threshold=threshold) for s in pair] for pair in secret
-    ]
-    masks = {
-        i: _stream(seeds[i], length) + _pair_masks(i, keys[i], public, range(n), length) for i in arrived
-    }
-    masked = {i: (vectors[i].long() + mask) % modulus for i, mask in masks.items()}
+    split = {"shares": n, "threshold": threshold}
+    dealt = [[split_secret(int.from_bytes(raw), **split) for raw in pair] for pair in secret]
+    masks = [_stream(seeds[i], length) + _pair_masks(i, keys[i], public, range(n), length) for i in range(n)]
+    masked = {i: (vectors[i].long() + masks[i]) % modulus for i in arrived}
     # The server: it knows `masked`, `public` and, of each client, `threshold` shares of one kind.
     total = sum(masked.values())
     for i in range(n):

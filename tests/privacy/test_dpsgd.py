@@ -430,15 +430,15 @@ UNKNOWN = ", at an unknown rate; give Batches, or a DataLoader without an own sa
         (private_twice, "optimizer is private already; build a new one from module.parameters()"),
         (
             foreign_optimizer,
-            "optimizer holds parameters that are not module's; build it from module.parameters()",
+            "optimizer holds parameters not of module; build it from module.parameters()",
         ),
         (
             lambda: private()[1].load_state_dict(torch.optim.SGD(mlp().parameters(), lr=0.1).state_dict()),
             "state_dict holds no privacy account; load one saved after make_private",
         ),
         (step_twice, "the batch is no fresh one; take one from the private loader for each step"),
-        (accumulate, "private backward passes=2, 1 a step is needed; enlarge batch_size"),
-        (skip_backward, "private backward passes=0, 1 a step is needed; enlarge batch_size"),
+        (accumulate, "private backward passes=2, 1 a step is needed; raise batch_size"),
+        (skip_backward, "private backward passes=0, 1 a step is needed; raise batch_size"),
         (
             lambda: private()[0](torch.zeros(2, 64, requires_grad=True)),
             "inputs[0] needs a gradient, not clipped; make the whole model private",

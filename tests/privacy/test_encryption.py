@@ -98,12 +98,12 @@ def test_rotation_changes_the_key_and_not_the_data():
         (
             lambda: privacy.encrypt(DATA, ed25519.Ed25519PrivateKey.generate().public_key()),
             TypeError,
-            "public_key is of type Ed25519PublicKey; give an RSA or X25519 public key",
+            "public_key=Ed25519PublicKey is of no use; give an RSA or X25519 one",
         ),
         (
             lambda: privacy.decrypt(privacy.encrypt(DATA, X25519.public_key()), b"key"),
             TypeError,
-            "private_key is of type bytes; give an RSA or X25519 private key",
+            "private_key=bytes is of no use; give an RSA or X25519 one",
         ),
         (
             lambda: privacy.encrypt(DATA, rsa.generate_private_key(65537, 1024).public_key()),

@@ -155,7 +155,7 @@ LAPLACE = {"sensitivity": 1, "epsilon": 1}
         ),
         (
             lambda: privacy.randomized_response(torch.tensor([0, 2]), epsilon=1),
-            "values reach from 0 to 2, categories=2; give 0 to categories - 1",
+            "values reach from 0 to 2; give 0 to categories - 1 = 1",
         ),
         (
             lambda: privacy.randomized_response(torch.tensor([0]), epsilon=0),
