@@ -13,6 +13,7 @@ from kit.metrics import inputs
 CONSTRAINTS = {
     "demographic_parity": rates.selection_rate,
     "equal_opportunity": rates.true_positive_rate,
+    "true_positive_rate_parity": rates.true_positive_rate,
     "equalized_odds": rates.false_positive_rate,
     "false_positive_rate_parity": rates.false_positive_rate,
 }
@@ -44,8 +45,8 @@ class ThresholdOptimizer:
         optimizer.fit(scores, y, sensitive_features=sex)       # of data not used for the score, at best
         optimizer.predict(new_scores, sensitive_features=new_sex)
 
-    constraints: "demographic_parity", "equal_opportunity" (Fairlearn's true_positive_rate_parity),
-        "false_positive_rate_parity", or "equalized_odds" for both.
+    constraints: "demographic_parity", "equal_opportunity" (or Fairlearn's name for it,
+        "true_positive_rate_parity"), "false_positive_rate_parity", or "equalized_odds" for both.
     objective: "accuracy_score" or "balanced_accuracy_score".
     tolerance: how far apart the groups' rates may lie, in steps of 0.001 (not for equalized odds).
         With 0 the predictions are Fairlearn's.

@@ -66,6 +66,7 @@ def sample(seed, n=600, decimals=2):
     [
         ("demographic_parity", "demographic_parity"),
         ("equal_opportunity", "true_positive_rate_parity"),
+        ("true_positive_rate_parity", "true_positive_rate_parity"),
         ("false_positive_rate_parity", "false_positive_rate_parity"),
         ("equalized_odds", "equalized_odds"),
     ],
@@ -146,7 +147,7 @@ def test_predictions_draw_lots_from_their_seed():
         (
             lambda: ThresholdOptimizer(constraints="parity"),
             "constraints='parity' is not known; choose from demographic_parity, equal_opportunity, "
-            "equalized_odds, false_positive_rate_parity",
+            "true_positive_rate_parity, equalized_odds, false_positive_rate_parity",
         ),
         (
             lambda: ThresholdOptimizer(constraints="equalized_odds", tolerance=0.1),
