@@ -24,18 +24,36 @@ NumPy and torch are all they need. Model in evaluation mode, please: active drop
 
 from kit.interpret.attention import attention_maps, attention_rollout
 from kit.interpret.attribution import Attribution, CompletenessWarning
-from kit.interpret.gradient import GradCAM, GradientShap, InputXGradient, IntegratedGradients
-from kit.interpret.gradient import Saliency, SmoothGrad
+from kit.interpret.gradient import (
+    GradCAM,
+    GradientShap,
+    InputXGradient,
+    IntegratedGradients,
+    Saliency,
+    SmoothGrad,
+)
 from kit.interpret.hooks import ablate_heads, patch, patching_effects, run_with_cache, run_with_hooks
 from kit.interpret.lens import LogitLens, logit_lens
-from kit.interpret.perturbation import FeatureAblation, Occlusion, PartialDependence
-from kit.interpret.perturbation import PermutationImportance, partial_dependence, permutation_importance
+from kit.interpret.perturbation import (
+    FeatureAblation,
+    Occlusion,
+    PartialDependence,
+    PermutationImportance,
+    partial_dependence,
+    permutation_importance,
+)
 from kit.interpret.probes import LinearProbe, Selectivity, selectivity
-from kit.interpret.quality import Curve, Randomization, completeness_gap, deletion_curve, infidelity
-from kit.interpret.quality import randomization_test, sensitivity_max
+from kit.interpret.quality import (
+    Curve,
+    Randomization,
+    completeness_gap,
+    deletion_curve,
+    infidelity,
+    randomization_test,
+    sensitivity_max,
+)
 from kit.interpret.relevance import LRP, DeepLift
-from kit.interpret.shapley import KernelShap, ShapleyValues, ShapleyValueSampling, linear_shap
-from kit.interpret.shapley import shapley_values
+from kit.interpret.shapley import KernelShap, ShapleyValues, ShapleyValueSampling, linear_shap, shapley_values
 from kit.interpret.surrogate import Counterfactual, Rule, SurrogateRules, counterfactual, surrogate_rules
 
 __all__ = ["Attribution", "CompletenessWarning"]

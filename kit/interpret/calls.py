@@ -161,7 +161,10 @@ class Call:
 
 
 def refuse_training(model) -> None:
-    """Raise ValueError when active dropout or batch statistics make the output random. Lesson: 21"""
+    """Raise ValueError when active dropout or batch norm make the output random.
+
+    Lesson: 21
+    """
     for name, module in model.named_modules() if isinstance(model, nn.Module) else ():
         kind = type(module).__name__
         random = ("Dropout" in kind and getattr(module, "p", 1) != 0) or "BatchNorm" in kind

@@ -99,13 +99,13 @@ class Occlusion(Method):
 
 
 def masked_scores(call: Call, keep: Callable, count: int) -> Float[Tensor, "M N K"]:
-    """Scores of all samples with parts replaced by the baseline, some 512 rows at a time.
+    """Scores of all samples with parts replaced by the baseline, some 128 rows at a time.
 
     `keep(slice of 0..count)` returns one mask (m, 1 or N, ...) for each input, True where it stays.
 
     Lesson: 21
     """
-    together, found = max(1, 512 // call.N), []
+    together, found = max(1, 128 // call.N), []
     for first in range(0, count, together):
         masks = keep(slice(first, min(first + together, count)))
         xs = [torch.where(k, x, b) for k, x, b in zip(masks, call.inputs, call.baselines)]  # (m, N, ...)

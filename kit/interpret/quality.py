@@ -45,7 +45,9 @@ def sensitivity_max(
     n_perturb_samples: int = 10,
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, " N"]:
-    """How much the explanation moves when the input hardly does: max ‖Φ(x') - Φ(x)‖ / ‖Φ(x)‖.
+    """How much the explanation moves when the input hardly does.
+
+        max over x' near x of ‖Φ(x') - Φ(x)‖ / ‖Φ(x)‖
 
     Args:
         explanation_func: function of inputs that returns an `Attribution` or values.
@@ -113,10 +115,7 @@ def infidelity(
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Scores (S, N) with the given shares (S,) of features changed; `auc` (N,) is their mean area.
-
-    Lesson: 21
-    """
+    """Scores (S, N) with the given shares (S,) of the features changed. Lesson: 21"""
 
     shares: Float[Tensor, " S"]
     scores: Float[Tensor, "S N"]
@@ -164,7 +163,10 @@ def deletion_curve(
 
 @dataclass(frozen=True, eq=False)
 class Randomization:
-    """Rank correlation (L, N) with the true explanation once `names[:l + 1]` are random. Lesson: 21"""
+    """Rank correlations (L, N) with the true explanation.
+
+    In row l the modules `names[: l + 1]` are random. Lesson: 21
+    """
 
     names: tuple[str, ...]
     correlations: Float[Tensor, "L N"]

@@ -31,10 +31,10 @@ def _words(text: str) -> set[str]:
 SILENT = {"get", "set", "size", "dim", "numel", "len", "set_grad_enabled", "detach", "is_floating_point"}
 #: Linear in all floating arguments together.
 JOINT = _words("""
-add radd iadd sub rsub isub neg cat stack sum mean view reshape flatten unflatten transpose permute squeeze
-unsqueeze expand expand_as view_as getitem setitem chunk split unbind unfold select narrow index_select gather roll
-flip contiguous clone to float double masked_fill where tril triu repeat repeat_interleave movedim swapaxes t cumsum
-take_along_dim zeros_like ones_like empty_like""")
+add radd iadd sub rsub isub neg cat stack sum mean view reshape flatten unflatten transpose permute squeeze t
+unsqueeze expand expand_as view_as getitem setitem chunk split unbind unfold select narrow index_select gather
+roll flip contiguous clone to float double masked_fill where tril triu repeat repeat_interleave movedim cumsum
+swapaxes take_along_dim zeros_like ones_like empty_like""")
 WEIGHTED = _words("linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d")
 #: Linear in the first argument while the others stay what they are.
 FIRST = WEIGHTED | _words("""
@@ -174,9 +174,8 @@ class _Trace(TorchFunctionMode):
         in_place = kwargs.get("inplace") or (
             func.__name__.endswith("_") and not func.__name__.startswith("__")
         )
-        if in_place and name in ELEMENT and isinstance(out, Tensor) and out is not args[0]:
-            return args[0].copy_(out)
-        return out
+        in_place = in_place and name in ELEMENT | PRODUCT | FIRST and out is not args[0]
+        return args[0].copy_(out) if in_place else out
 
 
 class _Relevance(_Trace):
@@ -195,7 +194,8 @@ class _Relevance(_Trace):
         out = func(*args, **kwargs)
         if name in WEIGHTED and active:
             return self.weighted(out, func, args, kwargs)
-        known = name in JOINT | POOL or (name in FIRST | PRODUCT and len(active) == 1)
+        linear = len(active) == 1 and (name in PRODUCT or (name in FIRST and active[0] is args[0]))
+        known = linear or name in JOINT | POOL
         if not known and any(t.requires_grad for t in _tensors(out)):
             raise ValueError(_refusal("LRP", name))
         return out
@@ -223,9 +223,7 @@ class _Secants(_Trace):
     def operation(self, name: str, func: Callable, args: tuple, kwargs: dict):
         tensors = [t for t in _tensors((args, kwargs)) if name not in JOINT or not t.is_floating_point()]
         ours = name in FIRST | PRODUCT | ELEMENT | POOL | {"softmax", "layer_norm"}
-        before = (
-            tensors if self.record else [t if isinstance(t, nn.Parameter) else t.clone() for t in tensors]
-        )
+        before = [] if self.record else [t if isinstance(t, nn.Parameter) else t.clone() for t in tensors]
         out = None if ours and self.record else func(*args, **kwargs)
         if not tensors or not (ours or any(t.is_floating_point() for t in _tensors(out))):
             return out
@@ -239,7 +237,7 @@ class _Secants(_Trace):
         if all(same) or (name in FIRST and all(same[1:])):
             return func(*args, **kwargs) if out is None else out
         if name in PRODUCT:
-            return _product(func, *tensors, *refs)
+            return _product(torch.mul if "mul" in name and "mat" not in name else func, *tensors, *refs)
         if ours and name not in FIRST and all(same[1:]):
             return _RULES.get(name, _secant)(
                 lambda x: func(x.clone(), *args[1:], **kwargs), *tensors[:1], *refs[:1], args, kwargs

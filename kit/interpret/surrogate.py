@@ -18,7 +18,10 @@ from kit.shapes import Bool, Float, Tensor
 
 @dataclass(frozen=True)
 class Rule:
-    """Conditions (column, is_above, threshold), all of which hold, and the label then. Lesson: 21"""
+    """Conditions (column, is_above, threshold), and the label where all hold.
+
+    `share` of its `rows` have that label. Lesson: 21
+    """
 
     conditions: tuple[tuple[int, bool, float], ...]
     label: object
@@ -157,16 +160,15 @@ def counterfactual(
 ) -> Counterfactual:
     """The smallest change of few features that makes the model answer `target`.
 
-    Minimizes λ · max(0, margin + best other score - score of the target) + Σ |x' - x| / scale by
-    proximal gradient steps, which leave most features exactly as they were. λ grows until the
-    answer changes and shrinks after it has; the nearest success is kept.
+    Minimizes λ · (best other score - score of the target) + Σ |x' - x| / scale by proximal gradient
+    steps, which leave most features exactly as they were. λ grows until the answer changes and
+    shrinks after it has; the nearest success is kept.
 
     Args:
         model: scores (N, K), or (N,) with target 1 above 0 and target 0 below.
         inputs: (N, D).
         target: the wished class.
-        scale: what counts as one unit of change, a number or (D,): the features' spread (the paper: median
-            absolute deviation).
+        scale: one unit of change, a number or (D,); the paper: each feature's median absolute deviation.
         immutable: columns that must stay.
         bounds: (lowest, highest) allowed, numbers or (D,).
         steps, lr: of the search; lr in units of `scale`.
@@ -181,31 +183,22 @@ def counterfactual(
     check.integer("steps", steps, 1)
     check.number("lr", lr, above=0)
     scale = torch.as_tensor(scale).to(inputs).expand(inputs.shape[1])
-    free = torch.ones_like(scale)
     for j in immutable:
         check.integer("immutable", j, 0, inputs.shape[1] - 1)
-        free[j] = 0
+    free = torch.tensor([j not in immutable for j in range(inputs.shape[1])], device=inputs.device)
 
     def margin(x: Tensor) -> Tensor:
-        scores = model(x).reshape(len(x), -1)
-        scores = torch.cat([-scores, scores], 1) / 2 if scores.shape[1] == 1 else scores
-        check.integer("target", target, 0, scores.shape[1] - 1)
-        others = scores.index_fill(1, torch.tensor([target], device=x.device), -torch.inf)
-        return others.amax(1) - scores[:, target]  # below 0: the wish is reached
+        return _margin(model(x), target)
 
-    call = Call(margin, inputs)
-    low, high = bounds or (-torch.inf, torch.inf)
-    low, high = (torch.as_tensor(b).to(inputs) for b in (low, high))
-    x, best = inputs.detach().clone(), inputs.detach().clone()
+    low, high = (torch.as_tensor(b).to(inputs) for b in bounds or (-torch.inf, torch.inf))
+    call, x, best = Call(margin, inputs), inputs.detach(), inputs.detach()
     nearest, strength = torch.full_like(x[:, 0], torch.inf), torch.ones_like(x[:, 0])
     for _ in range(steps):
-        (gradient,) = call.gradients((x,))
-        direction = gradient[0] * scale
-        direction = direction / direction.norm(dim=1, keepdim=True).clamp(min=1e-12)
-        move = (x - inputs) / scale - lr * strength[:, None] * direction * free
+        direction = call.gradients((x,))[0][0] * scale
+        step = lr * strength[:, None] * direction / direction.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        move = (x - inputs) / scale - step
         move = move.sign() * (move.abs() - lr / 4).clamp(min=0)  # the proximal step of the L1 distance
-        x = torch.minimum(torch.maximum(inputs + move * scale * free, low), high)
-        x = torch.where(free.bool(), x, inputs)
+        x = torch.where(free, torch.minimum(torch.maximum(inputs + move * scale, low), high), inputs)
         distance = ((x - inputs).abs() / scale).sum(1)
         with torch.no_grad():
             reached = margin(x) < 0
@@ -214,3 +207,12 @@ def counterfactual(
         strength = torch.where(reached, strength * 0.8, strength * 1.05).clamp(0.05, 20)
     change = best - inputs
     return Counterfactual(best, change, nearest.isfinite(), (change.abs() / scale).sum(1))
+
+
+def _margin(scores: Tensor, target: int) -> Tensor:
+    """Best other score minus that of the target, (N,): below 0 the wish is reached."""
+    scores = scores.reshape(len(scores), -1)
+    scores = torch.cat([-scores, scores], 1) / 2 if scores.shape[1] == 1 else scores
+    check.integer("target", target, 0, scores.shape[1] - 1)
+    others = scores.index_fill(1, torch.tensor([target], device=scores.device), -torch.inf)
+    return others.amax(1) - scores[:, target]

@@ -78,7 +78,8 @@ def test_integrated_gradients_are_complete_and_a_jump_at_the_baseline_is_warned_
     rows = 10 * rows
     text = (
         r"IntegratedGradients: the values of \d of 7 samples do not sum to f\(x\) - f\(baseline\), "
-        r"the largest gap is [\d.]+; raise n_steps; where the score jumps at the baseline \(LayerNorm at zero\), "
+        r"the largest gap is [\d.]+; "
+        r"raise n_steps; where the score jumps at the baseline \(LayerNorm at zero\), "
         r"choose another"
     )
     with pytest.warns(interpret.CompletenessWarning, match=f"^{text}$"):

@@ -113,6 +113,16 @@ def test_deeplift_sees_in_place_activations_and_kits_own_layers(images, seeded):
     assert interpret.DeepLift(small).attribute(digits, target=0).delta.abs().max() < 1e-10
 
 
+def test_products_and_quotients_in_place_are_traced(rows):
+    def forward(x):
+        h = x.tanh()
+        h *= x + 1
+        h.div_(x.square() + 2)
+        return h.sum(1)
+
+    assert interpret.DeepLift(forward).attribute(rows, rows.roll(1, 0)).delta.abs().max() < 1e-12
+
+
 @pytest.mark.parametrize(
     ("rule", "theirs"),
     [
