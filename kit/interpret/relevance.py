@@ -234,7 +234,7 @@ class _Secants(_Trace):
         if known != name or [t.shape for t in refs] != [t.shape for t in tensors]:
             raise ValueError("the model does other operations for the baseline; use IntegratedGradients")
         same = [t is r or torch.equal(t, r) for t, r in zip(tensors, refs)]
-        if all(same) or (name in FIRST and all(same[1:])):
+        if all(same) or (name in FIRST | PRODUCT and all(same[1:])):
             return func(*args, **kwargs) if out is None else out
         if name in PRODUCT:
             return _product(torch.mul if "mul" in name and "mat" not in name else func, *tensors, *refs)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from kit import interpret
+from kit import interpret, layers
 from kit.models import CNN, CNN_PRESETS
 
 captum = pytest.importorskip("captum.attr")
@@ -121,6 +121,23 @@ def test_products_and_quotients_in_place_are_traced(rows):
         return h.sum(1)
 
     assert interpret.DeepLift(forward).attribute(rows, rows.roll(1, 0)).delta.abs().max() < 1e-12
+
+
+def test_deeplift_is_complete_through_kits_transformer_written_as_formulas(seeded):
+    block = layers.TransformerEncoderLayer(8, 2, 16, activation="gelu", batch_first=True).double().eval()
+    x = torch.randn(3, 5, 8, dtype=torch.float64, generator=seeded)
+
+    def forward(x):
+        return block(x)[:, 0, :2]
+
+    with layers.fused(False):
+        made = interpret.DeepLift(forward).attribute(x, x.roll(1, 0), "all")
+    assert made.delta.abs().max() < 1e-10
+    wrong(
+        lambda: interpret.DeepLift(forward).attribute(x, x.roll(1, 0), "all"),
+        "DeepLift has no rule for the operation 'scaled_dot_product_attention' on the model's way; "
+        "use IntegratedGradients",
+    )
 
 
 @pytest.mark.parametrize(
