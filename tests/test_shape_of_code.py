@@ -163,13 +163,13 @@ def code_lines(text: str) -> int:
 
 
 def test_a_room_fits_into_one_head():
-    """At most 2,000 code lines a room without exercises, 16,000 in all (first planned: 12,000)."""
+    """At most 2,000 code lines a room without exercises, 20,000 in all (first planned: 12,000)."""
     assert code_lines('"""Doc."""\n# why\n\nx = 1  # a\n') == 1
     sizes = Counter()
     for path in FILES:
         sizes[room(path)] += 0 if is_exercise(path) else code_lines(path.read_text("utf-8"))
     assert {name: size for name, size in sizes.items() if size > 2_000} == {}
-    assert sizes.total() <= 16_000
+    assert sizes.total() <= 20_000
 
 
 def test_every_room_is_listed():
