@@ -101,7 +101,7 @@ class Call:
         index = target if isinstance(target, tuple) else (target,)
         if len(sizes) != len(index):
             rule = f"target={check.show(target)} for outputs of shape {sizes}"
-            raise ValueError(f"{rule}; give a tuple of {len(sizes)} indices")
+            raise ValueError(f"{rule}; give {f'a tuple of {len(sizes)} indices' if sizes else None}")
         if isinstance(target, str):
             return out
         for i, size in zip(index, sizes):
@@ -117,10 +117,7 @@ class Call:
         Raises:
             TypeError, ValueError: an input is not floating, or autograd finds no way to it.
         """
-        for i, x in enumerate(xs):
-            if not x.is_floating_point():
-                rule = f"inputs[{i}] has dtype {x.dtype}, which has no gradient"
-                raise TypeError(f"{rule}; explain a function from embeddings to scores instead")
+        self.need_gradients(xs)
         xs = tuple(x.detach().requires_grad_() for x in xs)
         with torch.enable_grad():
             scores = self.scores(xs, rows, forward).unbind(1)
@@ -135,6 +132,14 @@ class Call:
                 rule = f"autograd finds no way from the score to inputs[{i}] (detached, rounded or unused)"
                 raise ValueError(f"{rule}; repair the model, or use FeatureAblation or KernelShap")
         return tuple(torch.stack(g) if len(g) > 1 else g[0][None] for g in zip(*found))
+
+    @staticmethod
+    def need_gradients(xs: tuple) -> None:
+        """Raise TypeError unless all of `xs` are floating."""
+        for i, x in enumerate(xs):
+            if not x.is_floating_point():
+                rule = f"inputs[{i}] has dtype {x.dtype}, which has no gradient"
+                raise TypeError(f"{rule}; explain a function from embeddings to scores instead")
 
     @torch.no_grad()
     def difference(self) -> tuple[Tensor, Tensor]:

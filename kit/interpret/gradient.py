@@ -272,12 +272,12 @@ def _mean_gradients(
     `points(slice of steps)` returns, for each input, (steps · N, ...) and the factors or None.
     """
     check.integer("internal_batch_size", at_once, 1)
+    call.need_gradients(call.inputs)
     together, totals = max(1, at_once // call.N), []
     for first in range(0, len(weights), together):
         xs, factors = points(slice(first, first + together))
         owners = torch.arange(len(xs[0]), device=xs[0].device) % call.N
-        weight = torch.tensor(weights[first : first + together], dtype=torch.float64).to(xs[0].device)
-        weight = weight.repeat_interleave(call.N)
+        weight = xs[0].new_tensor(weights[first : first + together]).repeat_interleave(call.N)
         for part in (slice(a, a + at_once) for a in range(0, len(xs[0]), at_once)):
             gradients = call.gradients(tuple(x[part] for x in xs), owners[part])
             totals = totals or [g.new_zeros(len(g), call.N, *g.shape[2:]) for g in gradients]

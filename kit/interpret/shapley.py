@@ -72,54 +72,7 @@ class ShapleyValues(Method):
         return game.attribution("ShapleyValues", shapley_values(game, game.players))
 
 
-class ShapleyValueSampling(Method):
-    """Shapley values from random orders: a feature's mean gain when it joins those before it.
-
-    Source: Castro, Gomez & Tejada 2009; Captum's ShapleyValueSampling. Lesson: 21
-    """
-
-    def attribute(
-        self,
-        inputs: Inputs,
-        baselines: Baselines = None,
-        target: Target = None,
-        additional_forward_args=None,
-        feature_mask: Inputs | None = None,
-        n_samples: int = 25,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Attribution:
-        """Estimated Shapley values, unbiased, complete for any `n_samples`.
-
-        Args:
-            inputs, baselines, target, additional_forward_args, feature_mask: as for `FeatureAblation`.
-            n_samples: orders, each of F + 1 evaluations.
-            generator: source of the orders; None uses torch's global one.
-
-        Raises:
-            TypeError, ValueError: as `FeatureAblation`, or `n_samples` < 1.
-        """
-        game = _Game(self.forward_func, (inputs, baselines, target, additional_forward_args), feature_mask)
-        check.integer("n_samples", n_samples, 1)
-        F = game.players
-        orders = torch.stack([torch.randperm(F, generator=generator) for _ in range(n_samples)]).cpu()
-        table = orders.argsort(1)[:, None] < torch.arange(F + 1)[:, None]  # (S, F + 1, F)
-        gains = game(table.flatten(0, 1)).unflatten(0, table.shape[:2]).diff(dim=1).flatten(0, 1)
-        phi = gains.new_zeros(F, *gains.shape[1:]).index_add_(0, orders.flatten().to(gains.device), gains)
-        return game.attribution("ShapleyValueSampling", phi / n_samples)
-
-
-class KernelShap(Method):
-    """Shapley values as the weighted least squares fit of an additive game to coalitions.
-
-    Coalitions are taken in pairs with their complements, whole sizes first, and the fit is
-    solved exactly under the constraint that the values sum to f(x) - f(baseline). With
-    `n_samples` >= 2^F - 2 all coalitions are used and the result is exact.
-
-    Source: Lundberg & Lee 2017, arXiv:1705.07874, theorem 2; Covert & Lee 2021, arXiv:2012.01536,
-    equation 7 and section 4.2. Lesson: 21
-    """
-
+class _Sampled(Method):
     def attribute(
         self,
         inputs: Inputs,
@@ -131,17 +84,52 @@ class KernelShap(Method):
         *,
         generator: torch.Generator | None = None,
     ) -> Attribution:
-        """Estimated Shapley values; all samples share the coalitions.
+        """Estimated Shapley values; all samples share the coalitions, and the values are complete.
 
         Args:
             inputs, baselines, target, additional_forward_args, feature_mask: as for `FeatureAblation`.
-            n_samples: evaluations per sample, at least 2 F; None means 2 F + 2048.
+            n_samples: see the class.
             generator: source of the coalitions; None uses torch's global one.
 
         Raises:
             TypeError, ValueError: as `FeatureAblation`, or too few `n_samples`.
         """
         game = _Game(self.forward_func, (inputs, baselines, target, additional_forward_args), feature_mask)
+        return game.attribution(type(self).__name__, self._solve(game, n_samples, generator))
+
+
+class ShapleyValueSampling(_Sampled):
+    """Shapley values from random orders: a feature's mean gain when it joins those before it.
+
+    `n_samples` orders, each of F + 1 evaluations; 25 where None is given.
+
+    Source: Castro, Gomez & Tejada 2009; Captum's ShapleyValueSampling. Lesson: 21
+    """
+
+    def _solve(self, game: "_Game", n_samples: int | None, generator) -> Float[Tensor, "F N K"]:
+        n_samples = 25 if n_samples is None else n_samples
+        check.integer("n_samples", n_samples, 1)
+        F = game.players
+        orders = torch.stack([torch.randperm(F, generator=generator) for _ in range(n_samples)]).cpu()
+        table = orders.argsort(1)[:, None] < torch.arange(F + 1)[:, None]  # (S, F + 1, F)
+        gains = game(table.flatten(0, 1)).unflatten(0, table.shape[:2]).diff(dim=1).flatten(0, 1)
+        phi = gains.new_zeros(F, *gains.shape[1:]).index_add_(0, orders.flatten().to(gains.device), gains)
+        return phi / n_samples
+
+
+class KernelShap(_Sampled):
+    """Shapley values as the weighted least squares fit of an additive game to coalitions.
+
+    Coalitions are taken in pairs with their complements, whole sizes first, and the fit is
+    solved exactly under the constraint that the values sum to f(x) - f(baseline). `n_samples`
+    evaluations per sample, at least 2 F (None: 2 F + 2048); with 2^F - 2 or more all coalitions
+    are used and the result is exact.
+
+    Source: Lundberg & Lee 2017, arXiv:1705.07874, theorem 2; Covert & Lee 2021, arXiv:2012.01536,
+    equation 7 and section 4.2. Lesson: 21
+    """
+
+    def _solve(self, game: "_Game", n_samples: int | None, generator) -> Float[Tensor, "F N K"]:
         F = game.players
         n_samples = 2 * F + 2048 if n_samples is None else n_samples
         check.integer("n_samples", n_samples, 2 * F)
@@ -156,7 +144,7 @@ class KernelShap(Method):
         ones = torch.ones_like(A[:, :1])
         p, u = torch.linalg.solve(A, torch.cat([b, ones], 1)).split([b.shape[1], 1], 1)
         phi = p - u * (p.sum(0) - whole) / u.sum()
-        return game.attribution("KernelShap", phi.to(worth).view(F, *worth.shape[1:]))
+        return phi.to(worth).view(F, *worth.shape[1:])
 
 
 def linear_shap(

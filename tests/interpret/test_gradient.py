@@ -234,11 +234,19 @@ def test_bad_calls_are_named(mlp, rows, seeded):
             "autograd finds no way from the score to inputs[1] (detached, rounded or unused); "
             "repair the model, or use FeatureAblation or KernelShap",
         ),
+        *(
+            (
+                lambda name=name: getattr(interpret, name)(mlp).attribute(rows.long(), target=0),
+                TypeError,
+                "inputs[0] has dtype torch.int64, which has no gradient; explain a function from "
+                "embeddings to scores instead",
+            )
+            for name in ("Saliency", "IntegratedGradients", "SmoothGrad")
+        ),
         (
-            lambda: grad(mlp).attribute(rows.long(), 0),
-            TypeError,
-            "inputs[0] has dtype torch.int64, which has no gradient; explain a function from embeddings to "
-            "scores instead",
+            lambda: grad(lambda x: x.sum(1)).attribute(rows, 0),
+            ValueError,
+            "target=0 for outputs of shape (); give None",
         ),
         (
             lambda: grad(lambda x: {"logits": x}).attribute(rows, 0),
