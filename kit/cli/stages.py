@@ -26,6 +26,7 @@ from kit.cli.report import errors
 
 #: Tests of the rooms that carry shape annotations.
 _SHAPED = ("layers", "optim", "models", "autograd", "train", "metrics", "losses", "test_generate.py")
+_SHAPED += ("interpret", "fairness", "privacy", "robust")
 _COUNTS = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
 
