@@ -119,7 +119,8 @@ class Function:
         if got is None or got is Ellipsis:
             return "your function returns nothing; end it with a return"
         given = ", ".join(check.show(a) for a in arguments)
-        return f"for ({given}) your function gives {check.show(got)}, right is {check.show(wanted)}"
+        told = f"for ({given}) your function gives {check.show(got)}, right is {check.show(wanted)}"
+        return told + (_first_difference(got, wanted) if hasattr(wanted, "dtype") else "")
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,22 @@ def _close(got, wanted, relative: float, absolute: float) -> bool:
     if a.dtype.kind not in "biufc" or a.shape != b.shape:
         return False
     return bool(np.allclose(a, b, rtol=relative, atol=absolute, equal_nan=True))
+
+
+def _first_difference(got, wanted) -> str:
+    """Where two arrays of one shape part, for a message: their own text shows only the shape."""
+    import numpy as np
+
+    try:
+        a, b = _array(got), _array(wanted)
+    except (TypeError, ValueError, RuntimeError):
+        return ""
+    if a.shape != b.shape or not b.size or "b" in (a.dtype.kind + b.dtype.kind):
+        return ""
+    gaps = np.nan_to_num(np.abs(a - b), nan=np.inf)
+    place = np.unravel_index(int(np.argmax(gaps)), b.shape)
+    at = ", ".join(str(int(i)) for i in place)
+    return f"; they differ most at [{at}]: {a[place]:.4g} instead of {b[place]:.4g}"
 
 
 def _array(value):

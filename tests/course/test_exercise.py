@@ -115,6 +115,20 @@ def test_wrong_function_gets_its_hint(answer, words):
     assert status == "wrong" and words in said
 
 
+def test_a_wrong_array_says_where_it_is_wrong():
+    mistakes = Mistake(lambda x: x, "double it"), Mistake(lambda x: -x, "sign")
+    task = make(Function(lambda x: x * 2, lambda rng: (rng.uniform(0, 1, size=(2, 3)),), mistakes))
+
+    def off_in_one_place(x):
+        y = x * 2
+        y[1, 2] = 7
+        return y
+
+    status, said = examine(task, off_in_one_place)
+    assert status == "wrong" and re.search(r"they differ most at \[1, 2\]: 7 instead of [01]\.\d+$", said)
+    assert "they differ" not in examine(task, lambda x: x[:1])[1]
+
+
 def test_endless_loop_is_stopped():
     def endless(x):
         while True:
