@@ -12,7 +12,7 @@ from kit.plot.figure import COLOURS, axes
 
 #: Runs of a method: number of labels -> accuracy of each seed.
 Runs = Mapping[int, Sequence[float]]
-_MARKS = ("o", "s", "^", "D")
+_MARKS = ("o", "s", "^", "D", "v", "P")
 
 
 def turned(picture, shares: Sequence[float], chance: float = 0.25):
@@ -43,7 +43,7 @@ def learning(curves: Mapping[str, Mapping[int, Sequence[float]]], levels: Mappin
 
     curves: name -> step -> loss of each seed; levels: name -> loss. Returns (figure, alt). Lesson: 09
     """
-    figure, ax = axes(title="Shakespeare: loss on the plays' last tenth", width=7.2, height=4.0)
+    figure, ax = axes(title="Shakespeare: loss on the plays' last tenth", width=8.4, height=4.0)
     for (name, points), mark in zip(curves.items(), _MARKS):
         steps = sorted(points)
         lines = ax.plot(steps, [np.mean(points[s]) for s in steps], marker=mark, label=name)
@@ -57,7 +57,7 @@ def learning(curves: Mapping[str, Mapping[int, Sequence[float]]], levels: Mappin
     ticks = sorted({step for points in curves.values() for step in points})
     ax.set_xticks(ticks, [f"{step:,}" for step in ticks])
     ax.minorticks_off()
-    ax.legend(frameon=False, loc="lower left")
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ends = ", ".join(f"{name} {np.mean(points[max(points)]):.2f}" for name, points in curves.items())
     lines = ", ".join(f"{name} {loss:.2f}" for name, loss in levels.items())
     return figure, f"Loss after {right:,} steps: {ends}. Count tables, as dotted lines: {lines}."

@@ -346,7 +346,7 @@ EXERCISES = (
         "7",
         "What must be fixed before pre-training",
         1,
-        3,
+        2,
         (
             "ask of each: can a gradient step be taken while it is undecided?",
             "a weight matrix without a size has no gradient; a task that comes later needs none",
