@@ -27,7 +27,10 @@ def ages() -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def frozen_budgets() -> tuple[np.ndarray, np.ndarray, float]:
-    """Budgets, mean accuracy at each, and that without noise, of 19_budgets.parquet. Lesson: 19"""
+    """Budgets, mean accuracy at each, and that without noise, as frozen.
+
+    Of notebooks/experiments/19_budgets.parquet. Lesson: 19
+    """
     import pandas as pd
 
     table = pd.read_parquet(paths.notebooks() / "experiments" / "19_budgets.parquet")
@@ -36,7 +39,10 @@ def frozen_budgets() -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def expected_accuracy(epsilon: float) -> float:
-    """Accuracy between two measured budgets, on the logarithm of epsilon; held at the ends. Lesson: 19"""
+    """Accuracy between two measured budgets, on the logarithm of epsilon.
+
+    At the ends it is held. Lesson: 19
+    """
     budgets, accuracy, _ = frozen_budgets()
     return float(np.interp(np.log(epsilon), np.log(budgets), accuracy))
 
@@ -72,14 +78,16 @@ def budget_lab(epsilon: float = 0.5, questions: int = 1, policy: str = POLICIES[
     left.legend(frameon=False, fontsize=8)
     middle.plot(np.arange(1, questions + 1), running, ".-", color=COLOURS[0], markersize=3)
     middle.axhline(counts[0], color="0.5", linestyle="--")
-    middle.set(xscale="log", xlabel="questions asked", ylabel="mean of the answers")
+    middle.set(xscale="log", xlim=(0.8, 1200), xlabel="questions asked", ylabel="mean of the answers")
     middle.set_title(f"youngest bar, {int(counts[0])} patients: {right:.0%} of attackers know", fontsize=9)
     budgets, accuracy, without = frozen_budgets()
     last.plot(budgets, accuracy, "s-", color=COLOURS[2], markersize=4)
     last.axhline(without, color="0.5", linestyle="--")
     expected = expected_accuracy(epsilon)
     last.plot([epsilon], [expected], "o", color=COLOURS[1], markersize=9)
-    last.set(xscale="log", xlabel="epsilon", ylabel="test accuracy", ylim=(0, 1))
+    last.set(xscale="log", xlim=(0.04, 12), ylim=(0, 1), xlabel="epsilon", ylabel="test accuracy")
+    last.set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
+    last.minorticks_off()
     last.set_title(f"digits, trained with this epsilon: {expected:.2f}", fontsize=9)
     error = float(np.abs(released - counts).mean())
     said = f"epsilon {epsilon:.3g} an answer, {spent:.3g} spent on this attacker"

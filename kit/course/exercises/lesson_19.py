@@ -11,7 +11,7 @@ def k_of_the_table():
 
 
 def deviation_of_laplace_noise():
-    scale = 1 / 1  # sensitivity over epsilon
+    scale = 1 / (1 / 4)  # sensitivity over epsilon: composition leaves a quarter of the budget to each
     return 2**0.5 * scale  # a Laplace variable of scale b has variance 2 b^2
 
 
@@ -181,15 +181,18 @@ EXERCISES = (
         1,
         3,
         (
+            "epsilons of answers about the same people add up; how much is left for each of the four?",
             "the scale b of the noise is sensitivity over epsilon",
             "Laplace noise is the difference of two exponential variables, each of variance b squared",
         ),
         Number(
             deviation_of_laplace_noise,
             (
-                Mistake(1, "that is the scale b; compute the square root of the variance, 2 b squared"),
-                Mistake(2, "that is the variance; the standard deviation is its square root"),
-                Mistake(0.5, "the scale is sensitivity over epsilon, 1 here; nothing is halved"),
+                Mistake(2**0.5, "that spends the whole budget on one count; the four must share it"),
+                Mistake(4, "that is the scale b; compute the square root of the variance, 2 b squared"),
+                Mistake(32, "that is the variance; the standard deviation is its square root"),
+                Mistake(2 * 2**0.5, "budgets add up in proportion, not as roots: each count gets a quarter"),
+                Mistake(0.25 * 2**0.5, "a smaller epsilon needs more noise, not less"),
             ),
         ),
     ),
