@@ -133,8 +133,9 @@ class MetricFrame:
                 continue
             spread = _compare(number, self._replicates(name, draws, resamples, seed), pair)
             estimates = _compare(number, self._values[i], pair).ravel()
-            rows = self._groups.counts.tolist() if number == "by_group" else [self.rows] * len(estimates)
-            each = zip(estimates, spread.reshape(resamples, -1).T, rows)
+            rows = self._groups.counts.reshape(self._shape)
+            rows = rows.ravel() if number == "by_group" else rows.sum(1)
+            each = zip(estimates, spread.reshape(resamples, -1).T, rows.tolist())
             found[i].flat[:] = [_percentile(*one, confidence) for one in each]
         return self._named(found)
 

@@ -365,3 +365,11 @@ def test_mistakes_are_named_with_a_way_out(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_an_interval_of_a_gap_counts_the_rows_of_its_control_group():
+    y, city = np.tile([0, 1], 20), np.repeat(["a", "b"], [30, 10])
+    columns = {"y_true": y, "y_pred": 1 - y, "sensitive_features": np.tile([0, 0, 1, 1], 10)}
+    frame = MetricFrame(metrics={"selected": fairness.selection_rate}, control_features=city, **columns)
+    ends = frame.interval("difference", resamples=20)["selected"]
+    assert {name: end.n for name, end in ends.items()} == {"a": 30, "b": 10}
