@@ -24,19 +24,29 @@ BLOCK, BATCH, STEPS = 64, 12, 2000
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained and how; `matrix_rate` 0 means AdamW for all weights."""
+    """What is trained and how: `matrix_rate` 0 means AdamW for all weights; the rates rise for
+    `warm_up` steps, then fall to `floor` of their height, along half a cosine or a line."""
 
     name: str
     llama: bool
     rate: float
     matrix_rate: float = 0.0
-    warm_up: int = 0
-    decay: bool = False
+    fall: str = "cosine"
+    floor: float = 0.0
+    warm_up: int = 100
 
 
-PLAIN = Recipe("GPT-2's form, AdamW 1e-3, constant", llama=False, rate=1e-3)
-FASTER = Recipe("the same with rate 4e-3", llama=False, rate=4e-3)
-BEST = Recipe("Llama's form, normalized queries and keys, Muon, decay to 0", True, 4e-3, 0.02, 100, True)
+PLAIN = Recipe("GPT-2's form, AdamW 1e-3 falling to 1e-4", llama=False, rate=1e-3, floor=0.1)
+FASTER = Recipe("the same with rate 4e-3", llama=False, rate=4e-3, floor=0.025)
+BEST = Recipe("Llama's form, normalized queries and keys, Muon, fall to 0", True, 4e-3, 0.02, "line")
+
+
+def factor(recipe: Recipe, step: int, steps: int) -> float:
+    """What the rates are multiplied by."""
+    if recipe.fall == "line":
+        return OptimizerOptions(warm_up=recipe.warm_up).factor(step, steps)
+    fall = optim.cosine(max(1, steps - recipe.warm_up), recipe.floor)
+    return optim.then(optim.linear_warmup(recipe.warm_up), recipe.warm_up, fall)(step)
 
 
 def build(recipe: Recipe, vocabulary: int, seed: int) -> nn.Module:
@@ -65,10 +75,9 @@ def train(recipe: Recipe, text: torch.Tensor, vocabulary: int, seed: int, steps:
     first = [group["lr"] for group in rule.param_groups]
     generator = torch.Generator().manual_seed(seed)
     blocks = data.TokenBlocks(text, BLOCK, batch_size=BATCH, steps=steps, generator=generator)
-    course = OptimizerOptions(warm_up=recipe.warm_up, decay=recipe.decay)
     for step, (x, y) in enumerate(blocks):
         for group, rate in zip(rule.param_groups, first, strict=True):
-            group["lr"] = rate * course.factor(step, steps)
+            group["lr"] = rate * factor(recipe, step, steps)
         loss = nn.functional.cross_entropy(model(x).flatten(0, 1), y.flatten())
         model.zero_grad()
         loss.backward()
