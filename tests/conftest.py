@@ -32,3 +32,13 @@ def pytest_configure(config):
 def private_home(tmp_path, monkeypatch):
     """No test reads or writes the learner's own record."""
     monkeypatch.setenv("KIT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True)
+def determinism_as_before():
+    """A lesson's start asks PyTorch for deterministic kernels; what comes after it decides for itself."""
+    torch = sys.modules.get("torch")
+    before = torch is not None and torch.are_deterministic_algorithms_enabled()
+    yield
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.use_deterministic_algorithms(before)

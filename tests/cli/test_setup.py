@@ -119,7 +119,7 @@ def test_conda_environment_asks_for_what_pyproject_asks_for():
     wanted = dict(parts(d) for d in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["course"])
     wanted["pytorch"] = wanted.pop("torch")
     assert conda == wanted | {"python": PROJECT["requires-python"]}
-    assert {"pip": ["-e .[dev]"]} in listed
+    assert {"pip": ["-e .[trust,dev]"]} in listed
 
 
 def test_constraints_pin_every_dependency_within_its_range():
@@ -130,6 +130,6 @@ def test_constraints_pin_every_dependency_within_its_range():
     pins = {canonicalize_name(n): v for n, v in (line.split("==") for line in lines)}
     assert (pins["torch"], pins["torchvision"]) == ("2.13.0", "0.28.0")
     extras = PROJECT["optional-dependencies"]
-    for text in [*PROJECT["dependencies"], *extras["course"], *extras["dev"]]:
+    for text in [*PROJECT["dependencies"], *extras["course"], *extras["trust"], *extras["dev"]]:
         need = Requirement(text)
         assert pins[canonicalize_name(need.name)] in need.specifier, text
