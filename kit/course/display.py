@@ -52,9 +52,10 @@ def source(thing) -> None:
 
     Raises TypeError for something that has no Python source.
     """
+    inner = inspect.unwrap(thing)  # what a decorator wraps is meant, not the decorator's file
     try:
-        code = textwrap.dedent(inspect.getsource(thing)).rstrip()
-        where = Path(inspect.getsourcefile(thing)).resolve()
+        code = textwrap.dedent(inspect.getsource(inner)).rstrip()
+        where = Path(inspect.getsourcefile(inner)).resolve()
     except (TypeError, OSError) as error:
         raise TypeError(
             f"thing={thing!r} has no Python source to show; give a function or class written in Python"
