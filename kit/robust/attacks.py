@@ -7,7 +7,8 @@ result.x, result.success, result.accuracy
 
 An attack is made from its settings and called on a model, as in torchattacks and Foolbox.
 `model` maps inputs (N, ...) to logits (N, C); it takes inputs in `bounds`, so what
-normalizes them belongs inside it; eps has the unit of the inputs.
+normalizes them belongs inside it; eps has the unit of the inputs. The whole of x is one batch:
+split it where memory is short, or use `evaluate_attack`. Weights get no gradient.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ Attack = Callable[..., object]
 Bounds = tuple[float, float]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AttackResult:
     """Changed inputs and how the model judges them: computed from `x`, not by the search.
 
@@ -43,6 +44,10 @@ class AttackResult:
         """Share of samples that the attack did not get through."""
         return 1 - self.success.double().mean().item()
 
+    def __repr__(self) -> str:
+        through = f"{int(self.success.sum())} of {len(self.success)} got through"
+        return f"AttackResult({through}, median distance {self.distance.median().item():.4g})"
+
 
 @dataclass(frozen=True)
 class PGD:
@@ -54,8 +59,9 @@ class PGD:
     Foolbox's; choose it larger for few steps. steps=0: the random start alone. restarts:
     starts in all, the later ones for samples that still stand. targeted: y is the class to reach.
 
-    Raises: ValueError for eps <= 0 or an unknown norm; when called, for inputs outside
-    `bounds`, a model in training mode, outputs that autograd cannot trace back.
+    Raises: ValueError for eps or step_size <= 0 or an unknown norm; when called, for inputs outside
+    `bounds`, a model in training mode (a model that is random on purpose: give a function that calls
+    it), outputs that autograd cannot trace back, a gradient that is not finite.
     Source: Madry et al. (2018), eq. 2.2 ff.; l2 start: Voelker et al. (2017). Lesson: 17.
     """
 
@@ -70,7 +76,13 @@ class PGD:
 
     def __post_init__(self):
         check.number("eps", self.eps, above=0)
+        if self.step_size is not None:
+            check.number("step_size", self.step_size, above=0)
         check_settings(self, steps=0, restarts=1)
+        if self.restarts > 1 and not self.random_start:
+            raise ValueError(
+                f"restarts={self.restarts} repeats one search without random_start; set random_start=True"
+            )
 
     def __call__(self, model: Model, x: Tensor, y: Tensor, *, generator: Generator = None) -> AttackResult:
         """Attack x (N, ...) with classes y (N,). `generator`, on x's device, draws the starts."""
@@ -85,23 +97,27 @@ class PGD:
 
     @torch.enable_grad()
     def perturb(self, model: Model, x: Tensor, y: Tensor, *, generator: Generator = None) -> Tensor:
-        """The search alone (N, ...), without checks and without judging its end: for training loops."""
+        """The search alone (N, ...), without judging its end: for training loops."""
         size = self.step_size or self.eps / (30 if self.norm == "linf" else 40)
         uphill = -size if self.targeted else size
-        moved = x
+        moved = x = x.detach().clone()
         if self.random_start:
             moved = (x + self.eps * _in_ball(x, self.norm, generator)).clamp(*self.bounds)
-        for _ in range(self.steps):
-            leaf = moved.clone().requires_grad_()
-            gradient = _gradient(F.cross_entropy(model(leaf), y, reduction="sum"), leaf)
-            step = gradient.sign() if self.norm == "linf" else gradient / _length(gradient)
-            moved = (x + self._project(moved + uphill * step - x)).clamp(*self.bounds)
+        for step in range(self.steps):
+            leaf = moved.detach().requires_grad_()
+            logits = model(leaf)
+            if step == 0:
+                check_logits(logits, y)
+            gradient = _gradient(F.cross_entropy(logits, y.long(), reduction="sum"), leaf)
+            way = gradient.sign() if self.norm == "linf" else gradient / _length(gradient)
+            moved = self._project(moved.add(way, alpha=uphill), x).clamp(*self.bounds)
         return moved
 
-    def _project(self, away: Tensor) -> Tensor:
+    def _project(self, moved: Tensor, x: Tensor) -> Tensor:
         if self.norm == "linf":
-            return away.clamp(-self.eps, self.eps)
-        return away * (self.eps / _length(away)).clamp(max=1)
+            return moved.clamp(x - self.eps, x + self.eps)
+        away = moved - x
+        return x + away * (self.eps / _length(away)).clamp(max=1)
 
 
 def FGSM(eps: float, norm: str = "linf", *, targeted: bool = False, bounds: Bounds = (0.0, 1.0)) -> PGD:
@@ -118,7 +134,8 @@ class DeepFool:
     """The nearest class border, as if the model were linear, again and again.
 
     Has no eps: read the size of the smallest change found off `distance`. Only the
-    `candidates` likeliest classes are tried; `overshoot` carries x over the border.
+    `candidates` likeliest classes are tried; `overshoot` carries x over the border. The change is
+    cut to `bounds`, after which the border may not be reached: look at `success`.
 
     Raises: as `PGD`. Source: Moosavi-Dezfooli et al. (2016), algorithm 2. Lesson: 17.
     """
@@ -132,15 +149,17 @@ class DeepFool:
 
     def __post_init__(self):
         check_settings(self, steps=1, candidates=2)
+        check.number("overshoot", self.overshoot, 0)
 
     @torch.enable_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, *, generator: Generator = None) -> AttackResult:
         """Attack x (N, ...) with classes y (N,); nothing is random."""
-        logits = check_inputs(model, x, y, self.bounds)
-        classes = logits.argsort(dim=1).flip(1)[:, : self.candidates]  # (N, K)
-        moved, total = x, torch.zeros_like(x)
+        check_inputs(model, x, y, self.bounds)
+        moved = x = x.detach().clone()
+        classes = classify(model, x, y).argsort(dim=1).flip(1)[:, : self.candidates]  # (N, K)
+        total = torch.zeros_like(x)
         for _ in range(self.steps):
-            leaf = moved.clone().requires_grad_()
+            leaf = moved.detach().requires_grad_()
             logits = model(leaf)
             over = logits.argmax(1) != y
             if over.all():
@@ -166,57 +185,85 @@ class DeepFool:
 def check_settings(attack, **lowest: int) -> None:
     """Raise unless the attack's norm, bounds and whole numbers can be used. Lesson: 17."""
     check.one_of("norm", attack.norm, ("linf", "l2"))
+    check.number("bounds[0]", attack.bounds[0])
     check.number("bounds[1]", attack.bounds[1], above=attack.bounds[0])
     for name, low in lowest.items():
         check.integer(name, getattr(attack, name), low)
 
 
-def check_inputs(model: Model, x: Tensor, y: Tensor, bounds: Bounds) -> Float[Tensor, "N C"]:
-    """Raise unless the model can be attacked on (x, y); its logits on x. Lesson: 17."""
-    check.tensor("x", x, kind="float")
+def check_inputs(model: Model, x: Tensor, y: Tensor, bounds: Bounds, *, name: str = "x") -> None:
+    """Raise unless the model can be attacked on (x, y); does not call it. Lesson: 17."""
+    check.tensor(name, x, kind="float")
     check.tensor("y", y, ndim=1, kind="integer")
-    check.nonempty("x", x)
     check.same_length(x=x, y=y)
-    check_bounds(x, bounds)
+    check_bounds(x, bounds, name=name)
     check_mode(model)
-    with torch.no_grad():
-        logits = model(x)
-    check.tensor("model(x)", logits, ndim=2, kind="float")
-    check.integer("y.min()", int(y.min()), 0)
-    check.integer("y.max()", int(y.max()), 0, logits.shape[1] - 1)
-    return logits
 
 
-def check_bounds(x: Tensor, bounds: Bounds) -> None:
-    """Raise ValueError unless x is finite and lies in bounds. Lesson: 17."""
-    check.finite("x", x)
+def check_bounds(x: Tensor, bounds: Bounds, *, name: str = "x") -> None:
+    """Raise ValueError unless x is not empty, finite and in bounds. Lesson: 17."""
+    check.nonempty(name, x)
+    check.finite(name, x)
     low, high = x.aminmax()
     if low < bounds[0] or high > bounds[1]:
         raise ValueError(
-            f"x holds values from {low:.4g} to {high:.4g}, outside bounds={tuple(bounds)}; "
+            f"{name} holds values from {low:.4g} to {high:.4g}, outside bounds={tuple(bounds)}; "
             "give inputs or bounds that agree, and normalize inside the model"
         )
 
 
 def check_mode(model: Model) -> None:
-    """Raise ValueError for a module in training mode. Lesson: 17."""
-    if getattr(model, "training", False):
-        raise ValueError(f"model={type(model).__name__} is in training mode; call model.eval()")
+    """Raise ValueError for a module of which any part is in training mode. Lesson: 17."""
+    parts = getattr(model, "named_modules", dict)()
+    loud = next((name for name, part in parts if part.training), None)
+    if loud is not None:
+        where = f" at {loud!r}" if loud else ""
+        raise ValueError(f"model={type(model).__name__} is in training mode{where}; call model.eval()")
+
+
+def check_logits(logits: Tensor, y: Tensor | None = None) -> None:
+    """Raise unless a model's answer is (N, C) with two classes or more, the y among them. Lesson: 17."""
+    check.tensor("model(x)", logits, ndim=2, kind="float")
+    if logits.shape[1] < 2:
+        raise ValueError(
+            "model(x) has 1 column, one logit per class is needed; for a single logit z "
+            "return torch.cat([torch.zeros_like(z), z], 1)"
+        )
+    if y is not None:
+        check.same_length(**{"model(x)": logits, "y": y})
+        check.integer("y.min()", int(y.min()), 0)
+        check.integer("y.max()", int(y.max()), 0, logits.shape[1] - 1)
+
+
+@torch.no_grad()
+def classify(model: Model, x: Tensor, y: Tensor) -> Float[Tensor, "N C"]:
+    """The checked logits of x, without a graph. Lesson: 17."""
+    logits = model(x)
+    check_logits(logits, y)
+    return logits
 
 
 def judge(model: Model, found: Tensor, x: Tensor, y: Tensor, attack) -> AttackResult:
     """Ask the model about `found`, whatever the search believes of it. Lesson: 17."""
-    with torch.no_grad():
-        hit = (model(found).argmax(1) == y) == attack.targeted
-    away = (found - x).flatten(1).double().norm(p=float("inf") if attack.norm == "linf" else 2, dim=1)
-    return AttackResult(found, hit, away)
+    hit = (classify(model, found, y).argmax(1) == y) == attack.targeted
+    away = (found.double() - x.double()).flatten(1)
+    return AttackResult(found, hit, away.norm(p=float("inf") if attack.norm == "linf" else 2, dim=1))
 
 
 def _gradient(value: Tensor, x: Tensor, *, again: bool = False) -> Float[Tensor, "N ..."]:
-    try:
-        return torch.autograd.grad(value, x, retain_graph=again)[0]
-    except RuntimeError as error:
-        raise ValueError(f"model(x) cannot be traced back to x: {error}; keep to torch operations") from error
+    found = None
+    if value.requires_grad:
+        found = torch.autograd.grad(value, x, retain_graph=again, allow_unused=True)[0]
+    if found is None:
+        raise ValueError(
+            "model(x) cannot be traced back to x by autograd; keep to torch operations that have a "
+            "gradient, without detach or no_grad"
+        )
+    if not found.sum(dtype=torch.float32).isfinite():  # the sign of NaN is 0: a search that stands still
+        raise ValueError(
+            "the gradient of model(x) holds NaN or infinity; look for 0 / 0, log(0) or sqrt(0) in the model"
+        )
+    return found
 
 
 def _in_ball(x: Tensor, norm: str, generator: Generator) -> Float[Tensor, "N ..."]:

@@ -14,14 +14,14 @@ import torch
 
 from kit import check
 from kit.metrics import clopper_pearson_interval
-from kit.robust.attacks import Generator, Model, check_mode
+from kit.robust.attacks import Generator, Model, check_logits, check_mode
 from kit.shapes import Float, Int, Tensor
 
 #: Class number of "too close to say".
 ABSTAIN = -1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Certificate:
     """Classes (N,), ABSTAIN where none is certain, and l2 radii (N,) in units of the inputs.
 
@@ -35,7 +35,13 @@ class Certificate:
     def accuracy(self, y: Tensor, *, radius: float) -> float:
         """Share of samples certified as y (N,) against every change up to `radius`."""
         check.same_length(classes=self.classes, y=y)
+        check.number("radius", radius, 0)
         return ((self.classes == y) & (self.radius >= radius)).double().mean().item()
+
+    def __repr__(self) -> str:
+        away = int((self.classes == ABSTAIN).sum())
+        rest = f"median radius {self.radius.median().item():.4g}, alpha={self.alpha:g}"
+        return f"Certificate({len(self.classes)} samples, {away} abstained, {rest})"
 
 
 @dataclass(frozen=True)
@@ -44,9 +50,9 @@ class SmoothedClassifier:
 
     A majority of probability p >= 1/2 is safe within sigma Φ⁻¹(p) in l2, whatever the model
     is; so train it on such noise. sigma: in units of the inputs. alpha: chance of a wrong answer.
-    batch_size: noisy copies at once.
+    batch_size: noisy copies at once. The noisy copies leave the bounds of x: clip nothing inside.
 
-    Raises: ValueError for sigma <= 0 or alpha outside (0, 1).
+    Raises: ValueError for sigma <= 0, alpha outside (0, 0.5), a model in training mode.
     Source: Cohen et al. (2019), theorem 1 and section 3.2. Lesson: 17.
     """
 
@@ -57,7 +63,7 @@ class SmoothedClassifier:
 
     def __post_init__(self):
         check.number("sigma", self.sigma, above=0)
-        check.number("alpha", self.alpha, above=0, below=1)
+        check.number("alpha", self.alpha, above=0, below=0.5)
         check.integer("batch_size", self.batch_size, 1)
 
     def predict(self, x: Tensor, *, n: int = 100, generator: Generator = None) -> Int[Tensor, " N"]:
@@ -72,6 +78,7 @@ class SmoothedClassifier:
 
         n votes certify at most sigma Φ⁻¹(alpha^(1/n)), 2.46 sigma for n = 1,000 and alpha = 0.001.
         """
+        check.integer("n0", n0, 1)
         best = self._votes(x, n0, generator).argmax(1, keepdim=True)
         votes = self._votes(x, n, generator).gather(1, best)[:, 0]
         # one-sided, as the theorem asks: all of alpha is spent below
@@ -84,13 +91,17 @@ class SmoothedClassifier:
     def _votes(self, x: Tensor, n: int, generator: Generator) -> Int[Tensor, "N C"]:
         """How often the model names each class for each sample under noise."""
         check.integer("n", n, 1)
+        check.tensor("x", x, kind="float")
+        check.nonempty("x", x)
+        check.finite("x", x)
         check_mode(self.model)
-        classes, rows = self.model(x[:1]).shape[1], []
+        check_logits(first := self.model(x[:1]))
+        rows = []
         for sample in x:
             copies = sample.expand(n, *sample.shape).split(self.batch_size)
             noisy = (torch.normal(part, self.sigma, generator=generator) for part in copies)
             named = torch.cat([self.model(part).argmax(1) for part in noisy])
-            rows.append(named.bincount(minlength=classes))
+            rows.append(named.bincount(minlength=first.shape[1]))
         return torch.stack(rows)
 
 

@@ -30,7 +30,7 @@ class AdversarialBatches:
     batches: gives pairs x (N, ...) in `attack.bounds`, y (N,), anew for every epoch.
     attack: `PGD` or `FGSM`. share: the part of each batch that is attacked.
     generator: on the model's device, draws the random starts.
-    The first batch of an epoch is checked as `PGD` does.
+    The first batch of an epoch is checked as `PGD` does, later ones only for their classes.
 
     Raises: ValueError for a share outside [0, 1].
     Source: Madry et al. (2018), eq. 2.1. Lesson: 17.
@@ -56,7 +56,7 @@ class AdversarialBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches, each attacked when it is asked for."""
-        device = next(self.model.parameters()).device
+        device = next((weights.device for weights in self.model.parameters()), None)
         for i, batch in enumerate(self.batches):
             x, y, samples = unpack(batch, device)
             if count := round(self.share * samples):

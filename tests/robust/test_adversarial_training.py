@@ -50,6 +50,16 @@ def test_batches_are_attacked_with_the_model_as_it_is(digits):
     assert torch.equal(same, x)
 
 
+def test_the_mode_comes_back_after_an_error(digits):
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(63, 10)).train()
+    with pytest.raises(RuntimeError):
+        list(AdversarialBatches([(digits[0][:4], digits[1][:4])], model, FGSM(0.1)))
+    assert all(module.training for module in model.modules())
+    nothing = nn.Flatten()  # has no weights to tell the device
+    ((found, _),) = AdversarialBatches([(digits[0][:4], digits[1][:4])], nothing, FGSM(0.1))
+    assert found.shape == (4, 1, 8, 8)
+
+
 def test_a_checkpoint_finds_the_generators(digits):
     inner = batches(*digits)
     mine = torch.Generator()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from kit.robust import FGSM, PGD, DeepFool
@@ -27,17 +28,31 @@ def test_pgd_finds_foolboxs_examples_with_its_seed(trained, norm, eps, start):
     attack = PGD(eps, norm, steps=15, step_size=eps * theirs.rel_stepsize, random_start=start)
     result = attack(model, x, y, generator=torch.Generator().manual_seed(3))
     assert torch.allclose(result.x, found, atol=5e-6)
-    assert result.accuracy == pytest.approx(1 - success.double().mean().item())
+    assert torch.equal(result.success, success)
     assert 0.1 < result.accuracy < 0.9
 
 
-def test_pgd_finds_torchattacks_examples_with_its_seed(trained):
-    theirs = pytest.importorskip("torchattacks")
+def test_pgd_and_fgsm_find_torchattacks_examples_with_its_seed(trained):
+    theirs = pytest.importorskip(
+        "torchattacks",
+        reason="torchattacks is not installed, for it pins an old requests; `pip install --no-deps --target "
+        "DIR torchattacks`, then `PYTHONPATH=DIR pytest tests/robust` compares",
+    )
     model, x, y = trained
     torch.manual_seed(5)
-    found = theirs.PGD(model, eps=0.1, alpha=0.01, steps=15)(x, y)
-    attack = PGD(0.1, steps=15, step_size=0.01)
-    assert torch.allclose(attack(model, x, y, generator=torch.Generator().manual_seed(5)).x, found, atol=1e-6)
+    pairs = [
+        (theirs.PGD(model, eps=0.1, alpha=0.01, steps=15), PGD(0.1, steps=15, step_size=0.01)),
+        (
+            theirs.PGDL2(model, eps=1.0, alpha=0.1, steps=15, random_start=False, eps_for_division=1e-30),
+            PGD(1.0, "l2", steps=15, step_size=0.1, random_start=False),
+        ),
+        (theirs.FGSM(model, eps=0.1), FGSM(0.1)),
+    ]
+    for other, mine in pairs:
+        found, result = other(x, y), mine(model, x, y, generator=torch.Generator().manual_seed(5))
+        assert torch.allclose(result.x, found, atol=5e-6)
+        with torch.no_grad():
+            assert torch.equal(result.success, model(found).argmax(1) != y)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -95,6 +110,36 @@ def test_on_a_linear_score_deepfool_steps_onto_the_border():
     assert result.success.all()
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_deepfool_goes_to_the_nearest_of_many_linear_borders(norm):
+    """Source: Moosavi-Dezfooli et al. (2016), eq. 8 for l2, and eq. 9 with its dual norm for linf."""
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5)).double().eval()
+    x = torch.rand(20, 3, 2, 2, dtype=torch.float64)
+    with torch.no_grad():
+        logits = model(x)
+        y, rows = logits.argmax(1), torch.arange(20)
+        slopes = model[1].weight - model[1].weight[y][:, None]  # (N, C, D)
+        gaps = logits[rows, y][:, None] - logits
+        far = gaps / slopes.norm(p=2 if norm == "l2" else 1, dim=2)
+        nearest = far.scatter(1, y[:, None], torch.inf).amin(1)
+    result = DeepFool(norm, overshoot=0.0, bounds=(-9.0, 9.0))(model, x, y)
+    assert torch.allclose(result.distance, nearest, atol=1e-3)
+    assert result.success.all()
+    wrong = DeepFool(norm)(model, x, (y + 1) % 5)
+    assert wrong.success.all() and torch.equal(wrong.distance, torch.zeros(20, dtype=torch.float64))
+
+
+def test_random_starts_fill_the_l2_ball_evenly():
+    model = nn.Linear(3, 2).double().eval()
+    x, y = torch.zeros(4000, 3, dtype=torch.float64), torch.zeros(4000, dtype=torch.long)
+    start = PGD(2.0, "l2", steps=0, bounds=(-9.0, 9.0))
+    found = start(model, x, y, generator=torch.Generator().manual_seed(0))
+    inside = ((found.distance / 2) ** 3).numpy()  # the share of the ball's volume within: uniform
+    assert stats.kstest(inside, "uniform").pvalue > 0.01
+    assert found.x.mean(0).norm() < 0.1
+
+
 def test_a_restart_never_loses_what_was_found(trained):
     model, x, y = trained
     one, five = (
@@ -125,12 +170,74 @@ def test_weights_keep_no_gradient_and_inputs_stay(trained):
     assert not x.requires_grad
 
 
+def test_neither_model_nor_inputs_are_changed_by_an_attack(trained):
+    model, x, y = trained
+    flags = [parameter.requires_grad for parameter in model.parameters()]
+    wanted = PGD(0.1, steps=3, random_start=False)(model, x, y).x
+    for attack in (PGD(0.1, steps=3, random_start=False), DeepFool(steps=2)):
+        result = attack(model, x.clone().requires_grad_(), y)
+        assert not result.x.requires_grad
+    assert torch.equal(PGD(0.1, steps=3, random_start=False)(model, x.clone().requires_grad_(), y).x, wanted)
+    nothing = PGD(0.1, steps=0, random_start=False)(model, x, y)
+    nothing.x.zero_()  # a tensor of its own
+    already = DeepFool()(model, x, (model(x).argmax(1) + 1) % 10)
+    already.x.zero_()
+    assert x.max() > 0.5
+    state = torch.get_rng_state()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    frozen = PGD(0.1, steps=3)(model, x, y.to(torch.uint8), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert frozen.accuracy < 1
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    for parameter, flag in zip(model.parameters(), flags):
+        parameter.requires_grad_(flag)
+    with torch.no_grad():
+        assert torch.equal(PGD(0.1, steps=3, random_start=False)(model, x, y).x, wanted)
+
+
+def test_a_result_says_how_many_got_through(trained):
+    model, x, y = trained
+    result = FGSM(0.1)(model, x, y)
+    through = int((model(result.x).argmax(1) != y).sum())
+    assert repr(result) == f"AttackResult({through} of 120 got through, median distance 0.1)"
+
+
+UNTRACED = (
+    "model(x) cannot be traced back to x by autograd; keep to torch operations that have a "
+    "gradient, without detach or no_grad"
+)
 X, Y = torch.full((2, 1, 8, 8), 0.5), torch.tensor([1, 2])
 
 
 class Rounded(nn.Module):
     def forward(self, x):
         return torch.nn.functional.one_hot(x.flatten(1).detach().argmax(1), 64).float()
+
+
+class Detached(nn.Module):
+    """Its weights have gradients, its input has none."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.head(x.detach().flatten(1))
+
+
+class Rooted(nn.Module):
+    """The gradient of the root is infinite at 0, and 0 times infinity is NaN."""
+
+    def forward(self, x):
+        z = (x.flatten(1)[:, :3] - 0.5).clamp(min=0).sqrt()
+        return z * z.detach()
+
+
+def partly_loud():
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(64, 10)).eval()
+    model[1].train()
+    return model
 
 
 @pytest.mark.parametrize(
@@ -144,6 +251,18 @@ class Rounded(nn.Module):
             "norm='l1' is not known; choose from linf, l2",
         ),
         (lambda m: PGD(0.1, bounds=(1, 0)), ValueError, "bounds[1]=0 is out of range; give a float > 1"),
+        (
+            lambda m: PGD(0.1, bounds=(-float("inf"), 1)),
+            ValueError,
+            "bounds[0]=-inf is out of range; give a float that is finite",
+        ),
+        (lambda m: PGD(0.1, step_size=0), ValueError, "step_size=0 is out of range; give a float > 0"),
+        (
+            lambda m: PGD(0.1, random_start=False, restarts=3),
+            ValueError,
+            "restarts=3 repeats one search without random_start; set random_start=True",
+        ),
+        (lambda m: DeepFool(overshoot=-1), ValueError, "overshoot=-1 is out of range; give a float >= 0"),
         (lambda m: PGD(0.1, steps=-1), ValueError, "steps=-1 is out of range; give an int >= 0"),
         (lambda m: PGD(0.1, restarts=0), ValueError, "restarts=0 is out of range; give an int >= 1"),
         (lambda m: DeepFool(candidates=1), ValueError, "candidates=1 is out of range; give an int >= 2"),
@@ -176,9 +295,33 @@ class Rounded(nn.Module):
         (
             lambda m: PGD(0.1)(Rounded().eval(), X, Y),
             ValueError,
-            "model(x) cannot be traced back to x: element 0 of tensors does not require grad and does not "
-            "have a grad_fn; keep to torch operations",
+            UNTRACED,
         ),
+        (lambda m: PGD(0.1)(Detached().eval(), X, Y), ValueError, UNTRACED),
+        (lambda m: DeepFool()(d := Detached().eval(), X, d(X).argmax(1)), ValueError, UNTRACED),
+        (lambda m: PGD(0.1)(torch.no_grad()(m.forward), X, Y), ValueError, UNTRACED),
+        (
+            lambda m: PGD(0.1, random_start=False)(Rooted().eval(), X, Y),
+            ValueError,
+            "the gradient of model(x) holds NaN or infinity; look for 0 / 0, log(0) or sqrt(0) in the model",
+        ),
+        (
+            lambda m: PGD(0.1)(partly_loud(), X, Y),
+            ValueError,
+            "model=Sequential is in training mode at '1'; call model.eval()",
+        ),
+        (
+            lambda m: PGD(0.1)(lambda x: m(x)[:, :1], X, Y * 0),
+            ValueError,
+            "model(x) has 1 column, one logit per class is needed; for a single logit z "
+            "return torch.cat([torch.zeros_like(z), z], 1)",
+        ),
+        (
+            lambda m: PGD(0.1)(lambda x: m(x)[:1], X, Y),
+            ValueError,
+            "len(model(x))=1, len(y)=2 differ; give one entry of each per sample",
+        ),
+        (lambda m: PGD(0.1)(m, X[:0], Y[:0]), ValueError, "x is empty; give at least one item"),
     ],
 )
 def test_bad_input_is_named_with_a_way_out(trained, call, error, message):

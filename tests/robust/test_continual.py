@@ -31,6 +31,20 @@ def test_a_buffer_not_full_holds_everything():
     assert sorted(set(labels.tolist())) == [0, 1, 2, 3]
 
 
+def test_the_buffer_keeps_copies_and_no_batches():
+    buffer = ReservoirBuffer(3, generator=torch.Generator().manual_seed(0))
+    x, y = torch.ones(1000, 4), torch.zeros(1000, dtype=torch.long)
+    buffer.add(x, y)
+    x.zero_()  # a loader that fills one tensor again and again
+    assert all(torch.equal(old, torch.ones(4)) for old, _ in buffer.kept)
+    assert all(old.untyped_storage().nbytes() == 16 for old, _ in buffer.kept)
+    state = torch.get_rng_state()
+    buffer.add(torch.rand(5, 4, generator=torch.Generator().manual_seed(1)).requires_grad_(), y[:5])
+    buffer.sample(2)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(old.requires_grad for old, _ in buffer.kept)
+
+
 def learn(model, x, y, buffer=None):
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), 5e-3)
@@ -67,12 +81,14 @@ def test_forgetting_by_hand():
     """Source: Chaudhry et al. (2018), eq. 4, with three tasks."""
     accuracy = torch.tensor([[0.9, 0.1, 0.1], [0.7, 0.8, 0.1], [0.6, 0.85, 0.9]])
     assert forgetting(accuracy) == pytest.approx(((0.9 - 0.6) + (0.8 - 0.85)) / 2)
+    assert forgetting(accuracy.tolist()) == pytest.approx(forgetting(accuracy.double().numpy()))
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: ReservoirBuffer(0), "capacity=0 is out of range; give an int >= 1"),
+        (lambda: ReservoirBuffer(2).sample(0), "n=0 is out of range; give an int >= 1"),
         (lambda: ReservoirBuffer(2).sample(1), "buffer is empty; give at least one item"),
         (
             lambda: ReservoirBuffer(2).add(torch.ones(2, 1), torch.ones(1)),

@@ -51,6 +51,28 @@ def test_levels_are_those_of_the_paper(pictures):
     assert torch.allclose(flat.mean((1, 2, 3)), pictures.mean((1, 2, 3)), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_the_layout_in_memory_changes_nothing(name, pictures):
+    plain = corrupt(pictures, name, 3, generator=seeded())
+    for other in (pictures.to(memory_format=torch.channels_last), pictures.mT.contiguous().mT):
+        assert torch.equal(other, pictures)
+        assert torch.allclose(corrupt(other, name, 3, generator=seeded()), plain, atol=1e-6)
+
+
+def test_random_numbers_come_from_the_generator_alone(pictures):
+    before, state = pictures.clone(), torch.get_rng_state()
+    for name in CORRUPTIONS:
+        corrupt(pictures, name, 5, generator=seeded())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(pictures, before)
+
+
+def test_contrast_keeps_the_mean_of_each_channel(pictures):
+    flat = corrupt(pictures, "contrast", 4, generator=seeded())
+    assert torch.allclose(flat.mean((2, 3)), pictures.mean((2, 3)), atol=1e-5)
+    assert torch.allclose(flat.std((2, 3)), 0.3 * pictures.std((2, 3)), atol=1e-5)
+
+
 def test_blur_equals_scipys(pictures):
     ours = corrupt(pictures.double(), "gaussian_blur", 5, generator=seeded())
     sigma = 0.07 * 32
@@ -77,6 +99,7 @@ def test_the_report_counts_every_corruption(trained):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda x: corrupt(x[:0], "fog", 1, generator=seeded()), "x is empty; give at least one item"),
         (
             lambda x: corrupt(x, "fogg", 1, generator=seeded()),
             "name='fogg' is not known; did you mean 'fog'? choose from " + ", ".join(CORRUPTIONS),

@@ -62,6 +62,22 @@ def test_detection_quality_by_hand():
     assert detection_quality([0.0], [1.0]) == {"auc": 1.0, "fpr95": 0.0}
 
 
+def test_fpr95_counts_ties_and_rounds_up():
+    assert detection_quality([0.0] * 10, [0.0] * 4) == {"auc": 0.5, "fpr95": 1.0}
+    inside = [1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10]  # 9 of 10 are less than 95 %, so all are let in
+    assert detection_quality(inside, [9.5, 11])["fpr95"] == 0.5
+    inside = [0.0] * 18 + [1.0, 2.0]  # steps of known and strange at the same scores, on a straight line
+    assert detection_quality(inside, [1.0, 2.0, 3.0])["fpr95"] == pytest.approx(1 / 3)
+    scores = torch.tensor([0.1, 0.9], requires_grad=True)
+    assert detection_quality(scores, scores + 1)["auc"] == 1.0
+
+
+def test_softmax_scores_of_sure_networks_still_differ():
+    """1 - p is 0 in float32 for both; the mass of the others is not."""
+    sure = softmax_score(torch.tensor([[30.0, 0.0, 0.0], [40.0, 0.0, 0.0]]))
+    assert torch.allclose(sure, 2 * torch.exp(torch.tensor([-30.0, -40.0])), rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -77,7 +93,7 @@ def test_detection_quality_by_hand():
         ),
         (
             lambda: detection_quality([0.1], []),
-            "y_true holds one class only, a ranking needs both; add samples of the other class",
+            "outside is empty; give at least one item",
         ),
     ],
 )

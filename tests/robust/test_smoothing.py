@@ -1,7 +1,5 @@
 """Certificates: Cohen's numbers by SciPy, the exact radius of a linear model, and abstaining."""
 
-import math
-
 import pytest
 import torch
 from scipy.stats import beta, binomtest, norm
@@ -63,6 +61,21 @@ def test_a_linear_models_radius_is_its_distance_to_the_border():
     assert torch.equal(same.radius, found.radius)
 
 
+def test_a_certificate_is_wrong_no_more_often_than_alpha():
+    """A coin that names class 1 with chance 0.7: how often is the bound of its share above 0.7?"""
+    generator = torch.Generator().manual_seed(0)
+
+    class Coin(nn.Module):
+        def forward(self, x):
+            ones = torch.rand(len(x), generator=generator) < 0.7
+            return nn.functional.one_hot(ones.long(), 2).float()
+
+    smoothed = SmoothedClassifier(Coin().eval(), sigma=1.0, alpha=0.05)
+    found = smoothed.certify(torch.zeros(1500, 1), n0=30, n=200)
+    wrong = (found.radius > norm.ppf(0.7)).float().mean().item()
+    assert 0.02 < wrong < 0.065  # 0.05 at most, and not far below
+
+
 def test_all_votes_give_the_largest_radius():
     found = SmoothedClassifier(Votes([1] * 1100).eval(), sigma=1.0).certify(torch.zeros(1, 2))
     assert found.radius.item() == pytest.approx(norm.ppf(0.001 ** (1 / 1000)), abs=1e-6)
@@ -73,20 +86,32 @@ def test_certified_accuracy_falls_with_the_radius():
     certificate = Certificate(torch.tensor([1, 0, ABSTAIN, 2]), torch.tensor([0.5, 0.2, 0.0, 0.9]), 0.001)
     y = torch.tensor([1, 0, 1, 0])
     assert [certificate.accuracy(y, radius=r) for r in (0.0, 0.3, 0.6)] == [0.5, 0.25, 0.0]
-    assert not math.isnan(certificate.alpha)
+    assert repr(certificate) == "Certificate(4 samples, 1 abstained, median radius 0.2, alpha=0.001)"
 
 
 def test_mistakes_in_smoothing_are_named(trained):
     model, x, _ = trained
     for bad, message in (
         ({"sigma": 0}, r"^sigma=0 is out of range; give a float > 0$"),
-        ({"sigma": 1, "alpha": 1}, r"^alpha=1 is out of range; give a float > 0 and < 1$"),
+        ({"sigma": 1, "alpha": 0.5}, r"^alpha=0.5 is out of range; give a float > 0 and < 0.5$"),
         ({"sigma": 1, "batch_size": 0}, r"^batch_size=0 is out of range; give an int >= 1$"),
     ):
         with pytest.raises(ValueError, match=message):
             SmoothedClassifier(model, **bad)
     with pytest.raises(ValueError, match=r"^n=0 is out of range; give an int >= 1$"):
         SmoothedClassifier(model, 0.1).predict(x[:1], n=0)
+    with pytest.raises(ValueError, match=r"^n0=0 is out of range; give an int >= 1$"):
+        SmoothedClassifier(model, 0.1).certify(x[:1], n0=0)
+    with pytest.raises(ValueError, match=r"^x is empty; give at least one item$"):
+        SmoothedClassifier(model, 0.1).predict(x[:0])
+    with pytest.raises(
+        TypeError, match=r"^x has dtype torch.uint8, a floating one is needed; use x.float\(\)$"
+    ):
+        SmoothedClassifier(model, 0.1).predict(x[:1].to(torch.uint8))
+    with pytest.raises(ValueError, match=r"^model\(x\) has 1 column, one logit per class is needed"):
+        SmoothedClassifier(lambda x: model(x)[:, :1], 0.1).predict(x[:1])
+    with pytest.raises(ValueError, match=r"^radius=-1 is out of range; give a float >= 0$"):
+        Certificate(torch.tensor([1]), torch.tensor([0.1]), 0.1).accuracy(torch.tensor([1]), radius=-1)
     with pytest.raises(ValueError, match=r"^model=Dropout is in training mode; call model.eval\(\)$"):
         SmoothedClassifier(nn.Dropout(), 0.1).predict(x[:1])
     with pytest.raises(ValueError, match=r"^len\(classes\)=1, len\(y\)=2 differ"):
