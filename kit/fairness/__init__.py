@@ -14,6 +14,7 @@
     demographic_parity_penalty  equalized_odds_penalty  individual_penalty
     gradient_reversal  AdversarialLoss
     predictive_policing  lending
+    compare_shares  factorize
 
 Names and values are Fairlearn's where it has them. Difference on purpose: a rate whose
 denominator is 0 is nan and listed in `MetricFrame.undefined`; Fairlearn says 0. All but the penalties
@@ -35,6 +36,8 @@ _FILES = {
     "penalties": "demographic_parity_penalty equalized_odds_penalty individual_penalty gradient_reversal "
     "AdversarialLoss",
     "simulate": "predictive_policing lending",
+    "intervals": "compare_shares",
+    "groups": "factorize",
 }
 _FILE_OF = {name: file for file, names in _FILES.items() for name in names.split()}
 

@@ -14,7 +14,6 @@ intervals use a `MetricFrame` of the rates.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from kit import check, metrics
 from kit.fairness import rates
 from kit.fairness.frame import METHODS, MetricFrame
 from kit.fairness.groups import Groups
+from kit.fairness.intervals import compare_shares
 from kit.metrics import Interval, inputs
 
 
@@ -90,9 +90,9 @@ def calibration_by_group(y_true, y_prob, *, sensitive_features, n_bins: int = 10
 class Impact:
     """The selection rate of a group over the reference group's, and two tests.
 
-    n, selected: rows of the group, and those predicted positive; ratio: with Katz's interval; z: of
-    two shares with common variance, negative where this group is selected less; p_value: Fisher's
-    exact one, two-sided, which holds for small counts, too. Lesson: 20.
+    n, selected: rows of the group, and those predicted positive; ratio: with an interval that holds
+    for one row, too; z: of two shares with common variance, negative where this group is selected
+    less; p_value: Fisher's exact one, two-sided, which holds for small counts, too. Lesson: 20.
     """
 
     n: int
@@ -133,7 +133,8 @@ def four_fifths(y_pred, *, sensitive_features, reference=None, confidence: float
 
     Shapes: y_pred (N,) of 0/1 decisions. Raises: as `MetricFrame`; ValueError for one group only
     or an unknown reference.
-    Source: EEOC Uniform Guidelines (1978), 29 CFR 1607.4 D; Katz et al. (1978). Lesson: 20.
+    Source: EEOC Uniform Guidelines (1978), 29 CFR 1607.4 D; for the interval see
+    `intervals.compare_shares`. Lesson: 20.
     """
     check.number("confidence", confidence, above=0, below=1)
     decided = rates.positives("y_pred", y_pred)
@@ -153,15 +154,11 @@ def four_fifths(y_pred, *, sensitive_features, reference=None, confidence: float
 
 def _impact(a: int, m: int, b: int, n: int, confidence: float) -> Impact:
     """a of m selected against b of n in the reference group."""
-    ratio = low = high = z = math.nan
-    if b:
-        ratio, middle = a * n / (b * m), (a or 0.5) * n / (b * m)  # half a row where nobody is selected
-        error = math.sqrt(1 / (a or 0.5) - 1 / m + 1 / b - 1 / n)  # of log ratio
-        far = math.exp(NormalDist().inv_cdf(0.5 + confidence / 2) * error)
-        low, high, share = middle / far if a else 0.0, middle * far, (a + b) / (m + n)
-        z = (a / m - b / n) / math.sqrt(share * (1 - share) * (1 / m + 1 / n)) if share < 1 else math.nan
-    interval = Interval(ratio, low, high, confidence, m + n, "Katz")
-    return Impact(m, a, interval, z, _fisher(a, m, b, n))
+    share = (a + b) / (m + n)
+    spread = math.sqrt(share * (1 - share) * (1 / m + 1 / n))
+    z = (a / m - b / n) / spread if spread else math.nan
+    ratio = compare_shares("ratio", a, m, b, n, confidence=confidence)
+    return Impact(m, a, ratio, z, _fisher(a, m, b, n))
 
 
 def _fisher(a: int, m: int, b: int, n: int) -> float:

@@ -5,13 +5,15 @@ MetricFrame
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, cached_property, partial
 
 import numpy as np
 
 from kit import check
 from kit.fairness.groups import Groups
-from kit.fairness.rates import Rate, count_table, positives
+from kit.fairness.intervals import FEW, compare_shares, undefined
+from kit.fairness.rates import Rate, count, count_table, positives
 from kit.fairness.rendering import markdown_table
 from kit.metrics import Interval, inputs, wilson_interval
 
@@ -109,12 +111,15 @@ class MetricFrame:
         true positive rate. All else gets the percentile bootstrap over rows: one multinomial
         draw of the count table a replicate; for weights and functions of one's own the rows
         themselves, which takes `resamples` evaluations. Replicates in which a number is undefined
-        are left out. A comparison is that of the two groups which lie farthest apart in the sample: its
+        are left out, and one row alone has no ends (nan). A bootstrap is too sure of itself where
+        counts are few: gaps of shares with fewer than 5 rows of a kind get `compare_shares` instead.
+
+        A comparison is that of the two groups which lie farthest apart in the sample: its
         interval reaches below 0 (a ratio's above 1) where the gap may be chance. Among many groups
         the farthest are picked by chance, too, so it is then too sure of itself.
 
         Raises: ValueError for an unknown number or method, confidence outside (0, 1).
-        Source: Wilson (1927); Efron (1979). Lesson: 20.
+        Source: Wilson (1927); Efron (1979); Newcombe (1998). Lesson: 20.
         """
         check.one_of("number", number, NUMBERS)
         check.one_of("method", method, METHODS)
@@ -122,21 +127,21 @@ class MetricFrame:
         check.integer("resamples", resamples, 1)
         draws = cache(lambda: self._draw(resamples, seed))
         found = np.empty((len(self.metrics), *self._shape[: 2 if number == "by_group" else 1]), dtype=object)
-        for i, (name, metric) in enumerate(self.metrics.items()):
+        rows = _with_total(self._groups.counts.reshape(*self._shape, 1))[..., 0]  # (C, S + 1)
+        for i, name in enumerate(self.metrics):
             pair = _pair(number, method, self._values[i])
-            if self._plain(name) and metric.is_share and number in NUMBERS[:2]:
-                sides = (
-                    _compare(number, side, pair).ravel().tolist() for side in metric.sums(self._counts)[0]
-                )
-                wilson = partial(wilson_interval, confidence=confidence)
-                found[i].flat[:] = [wilson(k, n) if n else _undefined(confidence) for k, n in zip(*sides)]
+            found[i].flat[:] = self._by_formula(name, number, pair, self._values[i], confidence)
+            if all(found[i].flat):
                 continue
-            spread = _compare(number, self._replicates(name, draws, resamples, seed), pair)
             estimates = _compare(number, self._values[i], pair).ravel()
-            rows = self._groups.counts.reshape(self._shape)
-            rows = rows.ravel() if number == "by_group" else rows.sum(1)
-            each = zip(estimates, spread.reshape(resamples, -1).T, rows.tolist())
-            found[i].flat[:] = [_percentile(*one, confidence) for one in each]
+            spread = _compare(number, self._replicates(name, draws, resamples, seed), pair)
+            all_rows = rows[:, :-1] if number == "by_group" else rows[:, -1]
+            lone = (_fewest(number, rows, pair) < 2) & (self.metrics[name] is not count)
+            each = zip(
+                estimates.tolist(), spread.reshape(resamples, -1).T, all_rows.ravel().tolist(), lone.tolist()
+            )
+            drawn = (_percentile(*one, confidence) for one in each)
+            found[i].flat[:] = [done or other for done, other in zip(found[i].flat, drawn)]
         return self._named(found)
 
     def to_pandas(self):
@@ -152,10 +157,25 @@ class MetricFrame:
         frame = pandas.DataFrame(columns, index=index)
         return frame.iloc[:, 0] if self._single else frame
 
+    def _by_formula(self, name: str, number: str, pair: list, values: np.ndarray, confidence) -> list:
+        """Intervals of shares without weights; None where the bootstrap is to say."""
+        gap, metric = number in NUMBERS[2:4], self.metrics[name]
+        if not isinstance(metric, Rate) or not metric.is_share or self._params[name]:
+            return [None] * (math.prod(self._shape) if number == "by_group" else self._shape[0])
+        sums, wilson = metric.sums(self._counts)[0], partial(wilson_interval, confidence=confidence)
+        if not gap:
+            sides = (_compare(number, side, pair).ravel().tolist() for side in sums)
+            return [wilson(k, n) if n else undefined(confidence) for k, n in zip(*sides)]
+        order = pair if number == "difference" else pair[::-1]  # smaller over larger
+        sides = (np.take_along_axis(side, column, 1)[:, 0].tolist() for column in order for side in sums)
+        estimates = _compare(number, values, pair).tolist()
+        rows = self._groups.counts.reshape(self._shape).sum(1).tolist()
+        return [_gap(number, *one, confidence) for one in zip(estimates, rows, *sides)]
+
     def _evaluate(self, name: str) -> np.ndarray:
         """Values by group and, last, overall, (C, S + 1); notes what is undefined, and why."""
-        if self._plain(name):
-            values = self.metrics[name].of(self._counts)
+        if self._from_counts(name):
+            values = self.metrics[name].of(self._table(name))
             lacking = np.flatnonzero(np.isnan(values[:, :-1])).tolist()
             some = f"division by 0 in {self.metrics[name].formula}"
             why = {i: some if self._groups.counts[i] else "no row" for i in lacking}
@@ -166,17 +186,29 @@ class MetricFrame:
         self.undefined[name] = {self._groups.keys[i]: reason for i, reason in why.items()}
         return values
 
-    def _plain(self, name: str) -> bool:
+    def _from_counts(self, name: str) -> bool:
         """Whether the table of counts is all it takes."""
-        return isinstance(self.metrics[name], Rate) and not self._params[name]
+        return isinstance(self.metrics[name], Rate) and not self._params[name].keys() - {"sample_weight"}
+
+    @cached_property
+    def _labels(self) -> tuple[np.ndarray, np.ndarray]:
+        return positives("y_true", self._y[0]), positives("y_pred", self._y[1])
 
     @cached_property
     def _counts(self) -> np.ndarray:
         """TN, FP, FN, TP by group and, last, overall, (C, S + 1, 4)."""
-        decided = positives("y_true", self._y[0]), positives("y_pred", self._y[1])
-        return _with_total(
-            count_table(*decided, self._groups.codes, len(self._groups)).reshape(*self._shape, 4)
-        )
+        counts = count_table(*self._labels, self._groups.codes, len(self._groups))
+        return _with_total(counts.reshape(*self._shape, 4))
+
+    def _table(self, name: str, rows=None) -> np.ndarray:
+        """`_counts` with the weights of a metric, of all rows or of some."""
+        weight = self._params[name].get("sample_weight")
+        if weight is None:
+            return self._counts
+        parts = [*self._labels, self._groups.codes, weight]
+        truth, decided, codes, weight = parts if rows is None else (part[rows] for part in parts)
+        counts = count_table(truth, decided, codes, len(self._groups), weight)
+        return _with_total(counts.reshape(*self._shape, 4))
 
     def _on_rows(self, name: str, rows=slice(None)) -> tuple[np.ndarray, dict]:
         """The slow path: the metric called on the rows of every group, and where it has no value."""
@@ -198,7 +230,7 @@ class MetricFrame:
         params = {key: given[rows] for key, given in self._params[name].items()}
         try:
             value = self.metrics[name](*(y[rows] for y in self._y), **params)
-        except ValueError as error:  # one class only, say
+        except (ValueError, ZeroDivisionError) as error:  # one class only, say
             return np.nan, str(error)
         if np.ndim(value):
             raise TypeError(f"metrics[{name!r}] gave {check.show(value)}; return one number a call")
@@ -212,10 +244,12 @@ class MetricFrame:
 
     def _replicates(self, name: str, draws: Callable, resamples: int, seed: int) -> np.ndarray:
         """The metric on resampled rows, (R, C, S + 1)."""
-        if self._plain(name):
-            return self.metrics[name].of(draws())
-        generator = np.random.default_rng(seed)
+        metric, generator = self.metrics[name], np.random.default_rng(seed)
+        if isinstance(metric, Rate) and not self._params[name]:
+            return draws().sum(axis=-1) if metric is count else metric.of(draws())
         rows = (generator.integers(self.rows, size=self.rows) for _ in range(resamples))
+        if self._from_counts(name):
+            return np.stack([metric.of(self._table(name, each)) for each in rows])
         return np.stack([self._on_rows(name, each)[0] for each in rows])
 
     def _number(self, number: str, method: str = METHODS[0]):
@@ -272,14 +306,27 @@ def _compare(number: str, values: np.ndarray, pair: list[np.ndarray]) -> np.ndar
         return np.where(alone, np.nan, high - low if number == "difference" else low / high)
 
 
-def _undefined(confidence: float | int) -> Interval:
-    return Interval(math.nan, math.nan, math.nan, confidence, 0, "undefined")
+def _fewest(number: str, rows: np.ndarray, pair: list[np.ndarray]) -> np.ndarray:
+    """The rows behind each number, (C, S + 1) -> as `_compare`; of a gap those of the smaller group."""
+    if number in NUMBERS[2:4]:
+        return np.minimum(*(np.take_along_axis(rows, column, 1)[:, 0] for column in pair))
+    return _compare(number, rows, pair).ravel()
 
 
-def _percentile(estimate: float, values: np.ndarray, n: int, confidence: float | int) -> Interval:
+def _gap(number: str, estimate: float, rows: int, a, m, b, n, confidence: float | int) -> Interval | None:
+    """The gap of a of m and b of n where counts are few, None where they are not."""
+    if math.isnan(estimate):
+        return undefined(confidence)
+    if min(a, m - a, b, n - b) >= FEW:
+        return None
+    return replace(compare_shares(number, a, m, b, n, confidence=confidence), n=rows)
+
+
+def _percentile(estimate: float, values: np.ndarray, n: int, lone: bool, confidence) -> Interval:
     """Percentile bootstrap from the replicates in which the number is defined."""
     values = values[~np.isnan(values)]
     if math.isnan(estimate) or len(values) == 0:
-        return _undefined(confidence)
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
+        return undefined(confidence)
+    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+    low, high = np.quantile(values, ends).tolist() if not lone else (math.nan, math.nan)
     return Interval(float(estimate), low, high, confidence, n, "bootstrap")

@@ -72,7 +72,8 @@ class Groups:
 def columns(name: str, features) -> dict:
     """Features in any form as a mapping from names to columns. Lesson: 20."""
     if isinstance(features, Mapping) or hasattr(features, "columns"):
-        return {str(key): features[key] for key in features}
+        names = features if isinstance(features, Mapping) else features.columns
+        return {str(key): features[key] for key in names}
     base = name.removesuffix("s")
     if len(getattr(features, "shape", ())) == 2:
         return {f"{base}_{i}": column for i, column in enumerate(inputs.to_numpy(features).T)}

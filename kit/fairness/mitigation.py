@@ -25,7 +25,8 @@ def reweighing(y_true, *, sensitive_features) -> np.ndarray:
     """Weight P(group) P(label) / P(group, label) of every row, to train with.
 
     Under these weights label and group are independent: every group has the same base rate.
-    The weights sum to N. Any labels, two or more.
+    The weights sum to N. Any labels, two or more. A label that a group does not have cannot be weighed
+    into it: then neither holds.
 
     Shapes: y_true (N,) -> (N,). Raises: ValueError for missing values or unequal lengths.
     Source: Kamiran & Calders 2012, doi:10.1007/s10115-011-0463-8, algorithm 3. Lesson: 20.
@@ -59,7 +60,7 @@ class ThresholdOptimizer:
     `rules`: {group: (ignore, constant, p0, threshold0, p1, threshold1)} with P(ŷ=1) = ignore *
     constant + (1 - ignore) * (p0 [score > threshold0] + p1 [score > threshold1]).
     Raises: ValueError for a group without positives or negatives, or unseen in fit, labels other
-    than 0/1, NaN scores, unequal lengths.
+    than 0/1, NaN scores, unequal lengths; RuntimeError for predictions before fit.
     Source: Hardt, Price & Srebro 2016, arXiv:1610.02413, section 3. Lesson: 20.
     """
 
@@ -74,11 +75,11 @@ class ThresholdOptimizer:
         if self.odds and tolerance:
             raise ValueError(f"tolerance={tolerance} is not for equalized odds; leave it out")
         self.window = int(tolerance * (len(GRID) - 1) + 1e-9) + 1
-        self.rules: dict[object, tuple] = {}
+        self.rules: dict[object, tuple] = {}  # empty before fit
 
     def fit(self, scores, y_true, *, sensitive_features) -> "ThresholdOptimizer":
         """Choose the thresholds. Shapes: scores (N,), higher is likelier; y_true (N,)."""
-        scores, truth = inputs.vector("scores", scores), rates.positives("y_true", y_true)
+        scores, truth = _numbers(scores), rates.positives("y_true", y_true)
         check.same_length(scores=scores, y_true=truth)
         groups = Groups.of("sensitive_features", sensitive_features, len(truth))
         parts = {key: groups.codes == i for i, key in enumerate(groups.keys) if groups.counts[i]}
@@ -94,15 +95,20 @@ class ThresholdOptimizer:
         else:
             share = groups.counts[groups.counts > 0] / len(truth)
             views = np.lib.stride_tricks.sliding_window_view(y, self.window, axis=1)  # (G, starts, window)
-            start = int((share @ views.max(axis=2)).argmax())
+            best = sum(part * view.max(axis=1) for part, view in zip(share, views))  # in Fairlearn's order
+            start = int(best.argmax())
             place, ignore = start + views[:, start].argmax(axis=1), np.zeros(len(y))
-        for key, curve, i, skip in zip(parts, curves, place, ignore):
-            self.rules[key] = (float(skip), float(GRID[start]), *(float(part[i]) for part in curve[1:]))
+        self.rules = {
+            key: (float(skip), float(GRID[start]), *(float(part[i]) for part in curve[1:]))
+            for key, curve, i, skip in zip(parts, curves, place, ignore)
+        }
         return self
 
     def probability(self, scores, *, sensitive_features) -> np.ndarray:
         """P(ŷ = 1) of every row, between 0 and 1 where lots are drawn: (N,) -> (N,)."""
-        scores = inputs.vector("scores", scores)
+        if not self.rules:
+            raise RuntimeError("rules={}, no thresholds have been chosen yet; call fit first")
+        scores = _numbers(scores)
         groups = Groups.of("sensitive_features", sensitive_features, len(scores))
         for key in (key for key, n in zip(groups.keys, groups.counts) if n):
             check.one_of("group", key, self.rules)
@@ -134,6 +140,11 @@ class ThresholdOptimizer:
         i[1:] -= GRID[1:] == x[i[1:]]
         p0 = (x[i + 1] - GRID) / (x[i + 1] - x[i])
         return p0 * y[i] + (1 - p0) * y[i + 1], p0, threshold[i], 1 - p0, threshold[i + 1]
+
+
+def _numbers(scores) -> np.ndarray:
+    """In double precision: whole numbers and decisions can be negated, and halfway is between."""
+    return inputs.vector("scores", inputs.to_numpy(scores).astype(np.float64))
 
 
 def _upper_hull(x: np.ndarray, y: np.ndarray) -> list[int]:

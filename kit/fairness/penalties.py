@@ -4,7 +4,7 @@ demographic_parity_penalty  equalized_odds_penalty  individual_penalty
 gradient_reversal  AdversarialLoss
 
 Outputs are whatever should be alike: probabilities (N,) or (N, C), or a regression's predictions.
-`group` holds whole numbers; `kit.fairness.groups.factorize` makes them from texts.
+`group` holds whole numbers; make them from texts with torch.tensor(factorize("sex", texts)[0]).
 """
 
 import torch
@@ -24,7 +24,7 @@ def demographic_parity_penalty(outputs: Float[Tensor, "N *C"], group: Int[Tensor
 
     Raises: TypeError unless outputs are floating and group whole, ValueError for unequal lengths.
     Source: the discrimination score of Calders & Verwer 2010, doi:10.1007/s10618-010-0190-x,
-    section 2.1, squared and for many groups. Lesson: 20.
+    squared and for many groups. Lesson: 20.
     """
     check.tensor("outputs", outputs, ndim=(1, 2), kind="float")
     check.tensor("group", group, ndim=1, kind="integer")
@@ -60,7 +60,7 @@ def individual_penalty(
 ) -> Tensor:
     """Similar people, similar outputs: pairs should differ by at most L |x_i - x_j|.
 
-    Mean over the pairs of max(0, |o_i - o_j| - L |x_i - x_j|)^2, a scalar, with Euclidean
+    Mean over the pairs of max(0, |o_i - o_j| - L |x_i - x_j|)^2, a scalar, 0 for one row, with Euclidean
     distances and L = `lipschitz`; `features` are scaled so that distances mean something, without what
     should not matter. Takes N^2 memory: meant for batches.
 
@@ -74,7 +74,7 @@ def individual_penalty(
     i, j = torch.triu_indices(len(outputs), len(outputs), 1)
     table = outputs.reshape(len(outputs), -1)
     far = (table[i] - table[j]).norm(dim=1) - lipschitz * (features[i] - features[j]).norm(dim=1)
-    return far.clamp(min=0).square().mean()
+    return far.clamp(min=0).square().sum() / max(1, len(far))
 
 
 def gradient_reversal(x: Float[Tensor, "*N"], strength: float | int = 1.0) -> Float[Tensor, "*N"]:
@@ -84,7 +84,10 @@ def gradient_reversal(x: Float[Tensor, "*N"], strength: float | int = 1.0) -> Fl
     Source: Ganin et al. 2016, arXiv:1505.07818, eq. 17-18. Lesson: 20.
     """
     check.number("strength", strength, 0)
-    return x.detach() + strength * (x.detach() - x)  # the second part is 0, its gradient is not
+    seen = x.clone()
+    if seen.requires_grad:
+        seen.register_hook(lambda gradient: -strength * gradient)
+    return seen
 
 
 class AdversarialLoss(nn.Module):
@@ -96,8 +99,9 @@ class AdversarialLoss(nn.Module):
 
     adversary: a module from (N, D) to the logits of the groups; D is the outputs' width, plus
     that of `target` where it is given (labels as columns), which turns demographic parity into
-    equalized odds. Returns the adversary's cross-entropy in nats: log(groups) when it is lost.
-    Unlike the paper's the model's gradient is not projected. Raises: ValueError for unequal lengths.
+    equalized odds. Groups are numbered from 0. Returns the adversary's cross-entropy in nats, log(groups)
+    when it is lost. Unlike the paper's the model's gradient is not projected.
+    Raises: TypeError unless group is whole, ValueError for unequal lengths.
     Source: Zhang, Lemoine & Mitchell 2018, arXiv:1801.07593, sections 3 and 4. Lesson: 20.
     """
 
@@ -112,9 +116,10 @@ class AdversarialLoss(nn.Module):
         group: Int[Tensor, " N"],
         target: Num[Tensor, "N *K"] | None = None,
     ) -> Float[Tensor, ""]:
+        check.tensor("group", group, ndim=1, kind="integer")
         check.same_length(outputs=outputs, group=group)
         seen = gradient_reversal(outputs, self.strength).reshape(len(outputs), -1)
         if target is not None:
             check.same_length(outputs=outputs, target=target)
             seen = torch.cat([seen, target.reshape(len(outputs), -1).to(seen.dtype)], dim=1)
-        return F.cross_entropy(self.adversary(seen), group)
+        return F.cross_entropy(self.adversary(seen), group.long())

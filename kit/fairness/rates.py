@@ -6,6 +6,7 @@ positive_predictive_value  negative_predictive_value  accuracy_score  balanced_a
 mean_prediction  Rate  count_table  positives
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,8 @@ class Rate:
 
 
 def _pick(text: str, counts: np.ndarray) -> np.ndarray:
-    return counts @ np.array([text == "n" or cell in text for cell in CELLS], counts.dtype)
+    cells = np.array([text == "n" or cell in text for cell in CELLS], counts.dtype)
+    return (counts.reshape(-1, 4) @ cells).reshape(counts.shape[:-1])  # one product, not one a replicate
 
 
 count = Rate("count", "n", "number of rows")
@@ -81,9 +83,12 @@ balanced_accuracy_score = Rate("balanced_accuracy_score", _BALANCED, "mean of bo
 def mean_prediction(y_true, y_pred, *, sample_weight=None) -> float:
     """Mean of the predictions, for scores and regressions; y_true is not looked at.
 
-    Shapes: y_pred (N,), sample_weight (N,). Raises: ValueError for NaN or no row. Lesson: 20.
+    It is nan where all weights are 0. Shapes: y_pred (N,), sample_weight (N,). Raises: ValueError for NaN,
+    no row, or weights as in `count_table`. Lesson: 20.
     """
-    return float(np.average(inputs.vector("y_pred", y_pred), weights=sample_weight))
+    values = inputs.vector("y_pred", y_pred)
+    weight = np.ones(len(values)) if sample_weight is None else _weights(sample_weight, y_pred=values)
+    return float(np.average(values, weights=weight)) if weight.any() else math.nan
 
 
 def count_table(truth, decided, codes, groups: int, sample_weight=None) -> np.ndarray:
@@ -94,12 +99,17 @@ def count_table(truth, decided, codes, groups: int, sample_weight=None) -> np.nd
     Raises: ValueError for weights that are negative, not finite, or of another length. Lesson: 20.
     """
     if sample_weight is not None:
-        sample_weight = inputs.vector("sample_weight", sample_weight)
-        check.same_length(y_true=truth, sample_weight=sample_weight)
-        check.number("min(sample_weight)", float(sample_weight.min()), 0)
+        sample_weight = _weights(sample_weight, y_true=truth)
     place = codes * 4
     place += truth.view(np.uint8) * np.uint8(2) + decided.view(np.uint8)
     return np.bincount(place, sample_weight, minlength=4 * groups).reshape(groups, 4)
+
+
+def _weights(sample_weight, **labels) -> np.ndarray:
+    sample_weight = inputs.vector("sample_weight", sample_weight)
+    check.same_length(**labels, sample_weight=sample_weight)
+    check.number("min(sample_weight)", float(sample_weight.min()), 0)
+    return sample_weight
 
 
 def positives(name: str, labels, pos_label=None) -> np.ndarray:
@@ -111,7 +121,11 @@ def positives(name: str, labels, pos_label=None) -> np.ndarray:
     labels = inputs.vector(name, labels)
     if pos_label is not None:
         return inputs.binary_truth(labels, pos_label)
-    labels = np.array(labels.tolist()) if labels.dtype.kind == "O" else labels
+    if labels.dtype.kind == "O":
+        gone = sum(type(label).__name__ in ("NoneType", "NAType") for label in labels.tolist())
+        if gone:
+            raise ValueError(f"{name} holds {gone} missing values of {len(labels)}; remove or replace them")
+        labels = inputs.vector(name, np.array(labels.tolist()))
     if labels.dtype.kind == "b":
         return np.ascontiguousarray(labels)
     if labels.dtype.kind in "iuf":
@@ -120,6 +134,6 @@ def positives(name: str, labels, pos_label=None) -> np.ndarray:
             raise ValueError(f"{name} holds fractions, 0 and 1 are needed; compare scores with a threshold")
         if high <= 1 and (low >= 0 or (low == -1 and labels.all())):
             return labels == 1
-    found = np.unique(labels).tolist()
+    found = sorted(set(labels.tolist()), key=lambda label: (type(label).__name__, label))
     shown = ", ".join(map(repr, found[:4])) + (", ..." if len(found) > 4 else "")
     raise ValueError(f"{name} holds the labels {shown}, 0 and 1 are needed; give {name} == label")

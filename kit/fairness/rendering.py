@@ -1,22 +1,29 @@
 """Small tables for people: aligned Markdown, and HTML without a style sheet.
 
-markdown_table  html_table  cell
+markdown_table  html_table  markdown_text  cell
 """
 
 import html
 import math
+import re
 
 
 def cell(value) -> str:
-    """A number with four digits, nan as "undefined", else the text. Lesson: 20."""
+    """A number with four digits, nan as "undefined", else the text on one line. Lesson: 20."""
     if isinstance(value, float):
         return "undefined" if math.isnan(value) else f"{value:,.0f}" if value > 1e4 else f"{value:.4g}"
-    return " / ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = " / ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return " ".join(text.split())
+
+
+def markdown_text(text: str) -> str:
+    """Text that Markdown shows as it stands: no HTML, no border of a cell. Lesson: 20."""
+    return re.sub(r"([\\<|])", r"\\\1", text)
 
 
 def markdown_table(head: list, rows: list[list]) -> str:
     """A Markdown table whose columns are aligned in plain text, too. Lesson: 20."""
-    table = [[cell(value).replace("|", "\\|") for value in row] for row in (head, *rows)]
+    table = [[markdown_text(cell(value)) for value in row] for row in (head, *rows)]
     wide = [max(map(len, column)) for column in zip(*table)]
     table.insert(1, ["-" * n for n in wide])
     return "\n".join("| " + " | ".join(text.ljust(n) for text, n in zip(row, wide)) + " |" for row in table)

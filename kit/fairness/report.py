@@ -7,10 +7,13 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from kit import check
 from kit.fairness import disparity, rates
 from kit.fairness.frame import MetricFrame
 from kit.fairness.groups import columns
-from kit.fairness.rendering import cell, html_table, markdown_table
+from kit.fairness.rendering import cell, html_table, markdown_table, markdown_text
 from kit.metrics import Interval
 
 _ERRORS = (rates.true_positive_rate, rates.false_positive_rate, rates.positive_predictive_value)
@@ -24,7 +27,8 @@ off. Where base rates differ, equal error rates and equal predictive values excl
 class Audit:
     """The report of `audit`: shows itself in a notebook, and saves itself.
 
-    parts: headings and sentences (texts), and tables (head, rows). Lesson: 20.
+    parts: headings and sentences (texts), and tables (head, rows). Names of groups and features are
+    escaped in both forms, whatever they hold. Lesson: 20.
     """
 
     title: str
@@ -33,7 +37,7 @@ class Audit:
 
     def to_markdown(self) -> str:
         """The report as Markdown."""
-        shown = [part if isinstance(part, str) else markdown_table(*part) for part in self._all()]
+        shown = [markdown_text(p) if isinstance(p, str) else markdown_table(*p) for p in self._all()]
         return "\n\n".join(shown) + "\n"
 
     def _repr_html_(self) -> str:
@@ -42,12 +46,13 @@ class Audit:
 
     def save(self, path) -> None:
         """Write it to `path`: as HTML where the name ends in .html, else as Markdown."""
-        page = f'<!doctype html><meta charset="utf-8">\n{self._repr_html_()}\n'
-        text = page if Path(path).suffix == ".html" else self.to_markdown()
+        head = f'<!doctype html><meta charset="utf-8"><title>{html.escape(self.title)}</title>'
+        page = f"{head}\n{self._repr_html_()}\n"
+        text = page if Path(path).suffix.lower() in (".html", ".htm") else self.to_markdown()
         Path(path).write_text(text, encoding="utf-8")
 
     def _all(self) -> list:
-        return [f"# {self.title}", *self.parts, "## Warnings", *self.warnings]
+        return [f"# {cell(self.title)}", *self.parts, "## Warnings", *self.warnings]
 
     __repr__ = to_markdown
 
@@ -74,13 +79,15 @@ def audit(
     Lesson: 20.
     """
     named, warnings = columns("sensitive_features", sensitive_features), []
+    check.nonempty("sensitive_features", named)
     parts = [NOTE, (["rate", "formula", "meaning"], [[r.name, r.formula, r.meaning] for r in RATES])]
     for view in [{name: column} for name, column in named.items()] + [named] * (len(named) > 1):
         data = {"y_true": y_true, "y_pred": y_pred, "sensitive_features": view}
         frame = MetricFrame(metrics={rate.name: rate for rate in RATES}, **data)
-        intervals, name = frame.interval(), " and ".join(view)
+        intervals, name = frame.interval(), cell(" and ".join(view))
         rows = [[key, n, *(_text(intervals[r][key]) for r in frame.metrics)] for key, n in frame.n.items()]
-        gaps = [frame.interval(number) for number in ("difference", "ratio")]
+        overall, *gaps = (frame.interval(number) for number in ("overall", "difference", "ratio"))
+        rows.append(["all rows", frame.rows, *map(_text, overall.values())])
         parts += [f"## By {name}", (["group", "rows", *frame.metrics], rows)]
         rows = [[rate, *(_text(gap[rate]) for gap in gaps)] for rate in frame.metrics]
         parts.append((["gap", "difference", "ratio"], rows))
@@ -89,12 +96,17 @@ def audit(
         parts.append((head, [[k, _text(g.ratio), g.verdict, g.p_value] for k, g in fifths.groups.items()]))
         if y_prob is not None:
             bins = disparity.calibration_by_group(y_true, y_prob, sensitive_features=view)
-            parts.append((["group", "calibration error"], [[k, b.expected_error] for k, b in bins.items()]))
+            rows = [[k, int(b.count.sum()), _mean(b), b.expected_error] for k, b in bins.items()]
+            parts.append((["group", "rows", "mean probability", "calibration error"], rows))
         warnings += [f"{name}: {cell(k)} has {n} rows" for k, n in frame.n.items() if 0 < n < small]
         for rate, found in frame.undefined.items():
             known = [(key, why) for key, why in found.items() if frame.n[key]]
             warnings += [f"{name}: {rate} of {cell(key)} is undefined: {why}" for key, why in known]
     return Audit(title, tuple(parts), tuple(warnings) or ("none",))
+
+
+def _mean(bins) -> float:
+    return float(np.nansum(bins.predicted * bins.count) / bins.count.sum())
 
 
 def _text(value: Interval) -> str:

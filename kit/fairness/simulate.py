@@ -14,17 +14,23 @@ GAIN, LOSS = 75, 150  # points, of a loan repaid and of one that is not (Liu et 
 
 
 def predictive_policing(
-    rates: Sequence[float], *, days: int = 1000, runs: int = 200, corrected: bool = False, seed: int = 0
+    rates: Sequence[float] | np.ndarray,
+    *,
+    days: int = 1000,
+    runs: int = 200,
+    corrected: bool = False,
+    seed: int = 0,
 ) -> np.ndarray:
     """Share of recorded incidents in each district, day by day: a self-filling urn.
 
     Every day one patrol goes to a district drawn in proportion to its incidents on record (one
     each at the start), and records one more with the probability `rates` of that district. What is
-    recorded is what is looked at: the share of the highest rate runs away to 1. `corrected`
-    adds an incident only with probability 1 - share: the shares then go to rates / sum(rates).
+    recorded is what is looked at: the share of the highest rate runs away to 1. `corrected` adds an
+    incident only with a probability inverse to the share, for two districts 1 - share as in the paper: the
+    shares then go to rates / sum(rates).
 
     Shapes: rates (K,), in [0, 1] -> (runs, days + 1, K). Raises: ValueError for other rates.
-    Source: Ensign et al. 2018, arXiv:1706.09847, sections 3.1 and 4 (discovered incidents). Lesson: 20.
+    Source: Ensign et al. 2018, arXiv:1706.09847 (discovered incidents, and their correction). Lesson: 20.
     """
     rates = inputs.probabilities("rates", rates)
     check.integer("days", days, 1)
@@ -33,14 +39,16 @@ def predictive_policing(
     shares = [found / len(rates)]
     for _ in range(days):
         chosen = (generator.random((runs, 1)) > shares[-1].cumsum(axis=1)[:, :-1]).sum(axis=1)
-        share = shares[-1][np.arange(runs), chosen]
-        seen = generator.random(runs) < rates[chosen] * (1 - share if corrected else 1)
-        found[np.arange(runs), chosen] += seen
+        share, least = shares[-1][np.arange(runs), chosen], shares[-1].min(axis=1)
+        kept = least * (1 - least) / share if corrected else 1  # of two districts the other's share
+        found[np.arange(runs), chosen] += generator.random(runs) < rates[chosen] * kept
         shares.append(found / found.sum(axis=1, keepdims=True))
     return np.stack(shares, axis=1)
 
 
-def lending(scores, thresholds: Sequence[float], *, rounds: int = 10, seed: int = 0) -> np.ndarray:
+def lending(
+    scores, thresholds: Sequence[float] | np.ndarray, *, rounds: int = 10, seed: int = 0
+) -> np.ndarray:
     """Mean credit score of each group, round by round, where loans change scores.
 
     Whoever's score is at least the group's threshold gets a loan and repays with probability

@@ -89,3 +89,34 @@ def test_tables():
         "<table><tr><th>a</th><th>b</th></tr><tr><td>&lt;</td><td>1</td></tr></table>"
     )
     assert cell(0.5) == "0.5"
+
+
+EVIL = "</td><script>alert(1)</script>\n# x"
+
+
+def test_no_name_gets_out_of_its_cell():
+    """Groups, features and the title hold HTML, Markdown and line breaks."""
+    group = np.array([EVIL, "a|b", "\\<img src=x onerror=alert(1)>"])[np.arange(300) % 3]
+    y = np.arange(300) // 3 % 2
+    found = fairness.audit(y, y, sensitive_features={EVIL: group, "b": y == 1}, title=EVIL, small=200)
+    page, text = found._repr_html_(), found.to_markdown()
+    assert not re.search("<(script|img|/td><s)", page)
+    assert set(re.findall("</?([a-z0-9]+)", page)) == {"h1", "h2", "p", "table", "tr", "th", "td"}
+    assert re.search(r"(?<!\\)(\\\\)*<", text) is None  # every < is behind an odd number of backslashes
+    rows = [line for line in text.split("## By b")[0].split("## By")[1].splitlines() if line.startswith("|")]
+    assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [9] * 6 + [4] * 8 + [5] * 4
+    assert not [line for line in text.splitlines() if line.startswith("# x")]
+
+
+def test_a_page_has_a_title(tmp_path):
+    y, p, features, _ = sample()
+    fairness.audit(y, p, sensitive_features=features["sex"], title="A <b>").save(tmp_path / "page.HTM")
+    assert "<title>A &lt;b&gt;</title>" in (tmp_path / "page.HTM").read_text(encoding="utf-8")
+
+
+def test_calibration_tells_rows_and_the_mean_probability():
+    y, p, features, prob = sample()
+    text = fairness.audit(y, p, sensitive_features=features["sex"], y_prob=prob).to_markdown()
+    women = features["sex"] == "F"
+    calibration = text.split("calibration error |")[1]
+    assert f"| F     | {women.sum()}  | {prob[women].mean():.4g} " in calibration

@@ -373,3 +373,63 @@ def test_an_interval_of_a_gap_counts_the_rows_of_its_control_group():
     frame = MetricFrame(metrics={"selected": fairness.selection_rate}, control_features=city, **columns)
     ends = frame.interval("difference", resamples=20)["selected"]
     assert {name: end.n for name, end in ends.items()} == {"a": 30, "b": 10}
+
+
+WEIGHED = ("demographic_parity_difference", "equalized_odds_ratio")
+
+
+def weighed(metric=fairness.selection_rate, **changes):
+    weights = changes.pop("weights", [1.0, 1, 1, 1])
+    data = {"y_true": [1, 0, 1, 0], "y_pred": [1, 1, 0, 0], "sensitive_features": ["a", "a", "b", "b"]}
+    return MetricFrame(metrics=metric, sample_params={"sample_weight": weights}, **(data | changes))
+
+
+def test_labels_of_one_group_are_refused_with_weights_as_without():
+    with pytest.raises(ValueError) as caught:
+        weighed(y_pred=[1, 0, 2, 2])
+    assert str(caught.value) == "y_pred holds the labels 0, 1, 2, 0 and 1 are needed; give y_pred == label"
+    with pytest.raises(ValueError, match=r"min\(sample_weight\)=-1.0 is out of range; give a float >= 0"):
+        weighed(weights=[1.0, 1, -1, 1])
+    with pytest.raises(ValueError, match="y_pred holds the labels -1, 0, 1, 0 and 1 are needed"):
+        weighed(y_pred=[-1, 1, 0, 1])
+
+
+@pytest.mark.parametrize("metric", [fairness.selection_rate, fairness.mean_prediction])
+def test_a_group_without_weight_is_undefined(metric):
+    frame = weighed(metric, weights=[1.0, 3, 0, 0], y_pred=[1, 0, 1, 0])
+    assert frame.by_group["a"] == frame.overall == 0.25
+    assert np.isnan(frame.by_group["b"])
+    assert list(*frame.undefined.values()) == ["b"]
+    assert np.isnan(frame.difference())
+
+
+def test_a_metric_that_divides_by_zero_is_undefined_there():
+    precision = lambda y, p: int((y * p).sum()) / int(p.sum())  # noqa: E731
+    frame = frame_of(metrics={"ppv": precision})
+    assert frame.by_group["ppv"]["a"] == 0.5
+    assert np.isnan(frame.by_group["ppv"]["b"])
+    assert frame.undefined["ppv"] == {"b": "division by zero"}
+
+
+def test_weights_change_the_bootstrap():
+    """All weight on few rows: the interval is as wide as that of these rows alone."""
+    y, group = np.tile([0, 1], 100), np.repeat([0, 1], 100)
+    few = np.where(np.arange(200) % 10 < 2, 1.0, 1e-9)
+    wide, all_alike = (
+        MetricFrame(
+            metrics=fairness.selection_rate,
+            y_true=y,
+            y_pred=y,
+            sensitive_features=group,
+            sample_params={"sample_weight": weights},
+        ).interval("difference", resamples=200)
+        for weights in (few, np.ones(200))
+    )
+    assert wide.high - wide.low > 1.7 * (all_alike.high - all_alike.low)
+
+
+def test_names_of_groups_are_shown_and_not_run():
+    frame = frame_of(sensitive_features=["<img src=x>", "<img src=x>", "a|b\\\n", "a|b\\\n"])
+    assert r"\<img src=x>" in frame._repr_markdown_()
+    assert r"a\|b\\" in frame._repr_markdown_()
+    assert len(repr(frame).splitlines()) == 7

@@ -176,3 +176,35 @@ def test_mistakes_are_named_with_a_way_out(call, message):
     with pytest.raises(ValueError) as caught:
         call()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int64])
+def test_decisions_as_scores_may_be_of_any_kind(kind):
+    score, y, group = sample(8)
+    decided = (score > 0.5).astype(kind)
+    found, expected = (
+        ThresholdOptimizer(constraints="equalized_odds").fit(given, y, sensitive_features=group)
+        for given in (decided, decided.astype(float))
+    )
+    assert found.rules == expected.rules
+    both = (o.probability(decided, sensitive_features=group) for o in (found, expected))
+    assert next(both).tolist() == next(both).tolist()
+
+
+def test_a_second_fit_forgets_the_first():
+    score, y, group = sample(9)
+    optimizer = ThresholdOptimizer().fit(score, y, sensitive_features=group)
+    optimizer.fit(score, y, sensitive_features=np.where(group == "a", "x", "y"))
+    assert set(optimizer.rules) == {"x", "y"}
+
+
+def test_predicting_comes_after_fitting():
+    with pytest.raises(RuntimeError) as caught:
+        ThresholdOptimizer().predict([0.5], sensitive_features=["a"])
+    assert str(caught.value) == "rules={}, no thresholds have been chosen yet; call fit first"
+
+
+def test_a_label_that_a_group_lacks_leaves_the_weights_short():
+    weights = fairness.reweighing([1, 1, 0, 1], sensitive_features=["a", "a", "b", "b"])
+    assert weights.tolist() == pytest.approx([0.75, 0.75, 0.5, 1.5])
+    assert weights.sum() == pytest.approx(3.5)  # as the docstring says: not 4

@@ -68,6 +68,8 @@ def test_reversal_turns_the_gradient_round():
     assert torch.equal(y, x)
     (y * torch.tensor([3.0, 4.0])).sum().backward()
     assert x.grad.tolist() == [-1.5, -2.0]
+    masked = torch.tensor([-math.inf, 1.0])  # a logit that is masked out
+    assert torch.equal(fairness.gradient_reversal(masked), masked)
 
 
 def biased(n=800, seed=0):
@@ -173,3 +175,24 @@ def test_mistakes_are_named_with_a_way_out(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_a_batch_of_one_row_costs_nothing():
+    one = torch.tensor([0.3], requires_grad=True)
+    penalties = (
+        fairness.individual_penalty(one, torch.ones(1, 2)),
+        fairness.demographic_parity_penalty(one, torch.tensor([1])),
+        fairness.equalized_odds_penalty(one, torch.tensor([1]), torch.tensor([0])),
+    )
+    for penalty in penalties:
+        assert penalty.item() == 0
+        assert torch.autograd.grad(penalty, one)[0].tolist() == [0]
+
+
+@own_checks
+def test_groups_of_an_adversary_are_whole_numbers():
+    adversary = fairness.AdversarialLoss(nn.Linear(1, 2))
+    with pytest.raises(TypeError) as caught:
+        adversary(torch.rand(4), GROUP.float())
+    assert str(caught.value) == ("group has dtype torch.float32, whole numbers are needed; use group.long()")
+    assert adversary(torch.rand(4), GROUP.int()).item() > 0

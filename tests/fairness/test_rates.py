@@ -66,6 +66,25 @@ def test_other_labels_need_a_positive_one():
         fairness.selection_rate([0, 1, -1], [0, 1, 1])
 
 
+def test_labels_that_cannot_be_read_are_told():
+    for labels, message in (
+        ([1, None, 0], "y_true holds 1 missing values of 3; remove or replace them"),
+        (
+            np.array([1, np.nan, 0], object),
+            "y_true holds 1 NaN or infinite values of 3; remove or replace them",
+        ),
+        (["no", 1, 0], "y_true holds the labels '0', '1', 'no', 0 and 1 are needed; give y_true == label"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            fairness.base_rate(np.array(labels, object), [0, 1, 1])
+        assert str(caught.value) == message
+
+
+def test_no_weight_at_all_is_no_rate():
+    assert np.isnan(fairness.mean_prediction([1, 0], [0.5, 0.7], sample_weight=[0, 0]))
+    assert np.isnan(fairness.selection_rate([1, 0], [0, 1], sample_weight=[0, 0]))
+
+
 def test_weights_are_checked():
     with pytest.raises(ValueError) as caught:
         fairness.selection_rate(Y, P, sample_weight=-WEIGHTS)

@@ -67,3 +67,10 @@ def test_mistakes_are_named_with_a_way_out(call, message):
     with pytest.raises(ValueError) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_the_correction_is_right_for_three_districts_too():
+    """1 - share would go to 1 - 2 / (rate * sum(1 / rates)), cut at 0, here: 0, 0.45 and 0.55."""
+    rates = np.array([0.2, 0.4, 0.6])
+    final = fairness.predictive_policing(rates, days=8000, runs=60, corrected=True)[:, -1]
+    assert final.mean(axis=0) == pytest.approx(rates / rates.sum(), abs=0.02)
