@@ -21,54 +21,76 @@ from kit import check
 
 #: Orders at which the divergence is computed; more of them find a slightly smaller epsilon.
 ORDERS = (*(1 + i / 10 for i in range(1, 100)), *range(11, 65), 128, 256, 512, 1024)
+#: Below it a sampled Gaussian costs an epsilon of thousands, and quadrature millions of points.
+LEAST_NOISE = 0.01
 
 
 def compute_rdp(*, q: float, noise_multiplier: float, orders=ORDERS, steps: int = 1) -> np.ndarray:
     """Renyi divergence of each order after `steps` of the subsampled Gaussian.
 
     With w = 1 - q + q exp((2z - 1)/(2 sigma^2)) and z ~ N(0, sigma^2):  RDP = steps log E[w^a] / (a - 1).
-    Integer orders a by the binomial sum, others by quadrature on the line, to about 1e-12;
-    q = 1 is the Gaussian itself, a / (2 sigma^2).
+    Integer orders a by the binomial sum, others by quadrature on the line, both to about 1e-10 of their
+    value, however small; q = 1 is the Gaussian itself, a / (2 sigma^2). A sampled noise multiplier under 0.01
+    protects nobody and is given as infinity, a bound, too.
 
-    Shapes: orders (K,) -> (K,). Raises: ValueError for q not in (0, 1], noise_multiplier not > 0, an
-    order <= 1 or steps < 0.
+    Shapes: orders (K,) -> (K,). Raises: ValueError for q not in (0, 1], noise_multiplier not > 0, no order,
+    an order <= 1 or infinite, or steps < 0.
     Source: Mironov, Talwar & Zhang 2019, section 3.3 (which direction is the worse: theorem 5). Lesson: 19
     """
     check.number("q", q, above=0, high=1)
     check.number("noise_multiplier", noise_multiplier, above=0)
     check.integer("steps", steps, 0)
-    check.number("order", min(orders), above=1)
-    return steps * np.array([_one_order(float(q), float(noise_multiplier), float(a)) for a in orders])
+    _check_orders(orders)
+    one_step = [_one_order(float(q), float(noise_multiplier), float(a)) for a in orders] if steps else 0.0
+    return steps * np.full(len(orders), one_step)
+
+
+def _check_orders(orders) -> None:
+    check.nonempty("orders", orders)
+    for order in (min(orders), max(orders)):
+        check.number("order", order, above=1)
 
 
 def _one_order(q: float, sigma: float, order: float) -> float:
     if q == 1:
         return order / (2 * sigma**2)
-    return (_log_moment_sum if order.is_integer() else _log_moment_quadrature)(q, sigma, order) / (order - 1)
+    if sigma < LEAST_NOISE:
+        return math.inf
+    log_rest = (_log_rest_sum if order.is_integer() else _log_rest_quadrature)(q, sigma, order)
+    return float(np.logaddexp(0, log_rest)) / (order - 1)  # log(1 + rest)
 
 
-def _log_moment_sum(q: float, sigma: float, order: float) -> float:
-    """log E[w^a] = log(1 + sum_k C(a,k) (1-q)^(a-k) q^k (e^((k^2-k)/(2 sigma^2)) - 1)): no term cancels."""
+def _log_rest_sum(q: float, sigma: float, order: float) -> float:
+    """log(E[w^a] - 1) = log sum_k C(a,k) (1-q)^(a-k) q^k (e^((k^2-k)/(2 sigma^2)) - 1): no term cancels."""
     k = np.arange(2, order + 1)
     factorials = np.array([math.lgamma(i + 1) for i in range(int(order) + 1)])
     combinations = factorials[-1] - factorials[2:] - factorials[-3::-1]
     grow = (k * k - k) / (2 * sigma**2)
-    terms = combinations + k * math.log(q) + (order - k) * math.log1p(-q) + grow + np.log(-np.expm1(-grow))
-    total = _log_sum_exp(terms)
-    return total if total > 40 else math.log1p(math.exp(total))
+    return _log_sum_exp(
+        combinations + k * math.log(q) + (order - k) * math.log1p(-q) + grow + np.log(-np.expm1(-grow))
+    )
 
 
-def _log_moment_quadrature(q: float, sigma: float, order: float) -> float:
-    """log E[w^a] by the trapezoidal rule, which for analytic integrands is exponentially exact.
+def _log_rest_quadrature(q: float, sigma: float, order: float) -> float:
+    """log(E[w^a] - 1) by the trapezoidal rule, which for analytic integrands is exponentially exact.
 
-    w vanishes at a distance pi sigma^2 from the real line, and the normal density asks for steps below
-    sigma; the mass lies about 0 and about `order`.
+    As E[w] = 1, it is E[g] with g = w^a - 1 - a (w - 1) >= 0: a small rest is no difference of large
+    numbers. w vanishes at a distance pi sigma^2 from the real line, and the normal density asks for steps
+    below sigma; the mass lies from about 0 to `order` or 2.
     """
     step = min(sigma, sigma**2) / 4
-    z = np.arange(-12 * sigma, order + 12 * sigma + step, step)
-    log_w = np.logaddexp(math.log1p(-q), math.log(q) + (2 * z - 1) / (2 * sigma**2))
-    density = -(z**2) / (2 * sigma**2) - math.log(sigma * math.sqrt(2 * math.pi))
-    return max(0.0, _log_sum_exp(density + order * log_w) + math.log(step))
+    z = np.arange(-12 * sigma, max(order, 2) + 12 * sigma + step, step)
+    t = (2 * z - 1) / (2 * sigma**2)
+    log_w = np.logaddexp(math.log1p(-q), math.log(q) + t)
+    u = q * np.expm1(np.minimum(t, 700))  # w - 1, where that is no large number
+    log_g, large, small = np.empty_like(z), log_w > 1, np.abs(u) * order < 2e-3
+    a, v, log_v = order, u[small], log_w[large]
+    series = 1 + (a - 2) / 3 * v * (1 + (a - 3) / 4 * v * (1 + (a - 4) / 5 * v))
+    log_g[small] = np.log(np.maximum(a * (a - 1) / 2 * v**2 * series, 1e-300))
+    log_g[large] = a * log_v + np.log1p((a - 1) * np.exp(-a * log_v) - a * np.exp((1 - a) * log_v))
+    rest = u[~(large | small)]
+    log_g[~(large | small)] = np.log(np.maximum(np.expm1(a * np.log1p(rest)) - a * rest, 1e-300))
+    return _log_sum_exp(log_g - z**2 / (2 * sigma**2)) + math.log(step / (sigma * math.sqrt(2 * math.pi)))
 
 
 def _log_sum_exp(terms: np.ndarray) -> float:
@@ -109,13 +131,17 @@ def epsilon_of(rdp, delta: float, *, orders=ORDERS, conversion: str = "tight") -
     total variation (Bretagnolle & Huber).
 
     Both are valid at each order, so the smallest counts.
-    Shapes: rdp (K,), orders (K,). Raises: ValueError for delta not in (0, 1) or an unknown conversion.
+    Shapes: rdp (K,), orders (K,). Raises: ValueError for delta not in (0, 1), an unknown conversion, orders
+    as in `compute_rdp`, or a divergence that is negative or NaN.
     Lesson: 19
     """
     check.number("delta", delta, above=0, below=1)
     check.one_of("conversion", conversion, ("tight", "classic"))
     check.same_length(rdp=rdp, orders=orders)
+    _check_orders(orders)
     r, a = np.asarray(rdp, np.float64), np.asarray(orders, np.float64)
+    if not (r >= 0).all():
+        raise ValueError("rdp holds a negative or NaN value; give divergences >= 0, as of compute_rdp")
     if conversion == "classic":
         values = r - math.log(delta) / (a - 1)
     else:
@@ -173,8 +199,8 @@ class RDPAccountant:
 def get_noise_multiplier(*, target_epsilon: float, target_delta: float, sample_rate: float, steps: int):
     """The least noise multiplier whose epsilon after `steps` is at most the target.
 
-    Within 0.01% above the least; the result always keeps the target (tight
-    conversion, Poisson sampling, one record added or removed).
+    Within 0.01% above the least, and never below 0.05; the result always keeps the target
+    (tight conversion, Poisson sampling, one record added or removed).
 
     Raises: ValueError for an epsilon of zero or infinity, a delta not in (0, 1), a rate not in
     (0, 1], steps < 1, or a target that not even a noise multiplier of 10^6 reaches. Lesson: 19

@@ -52,7 +52,7 @@ def l_diversity(table, quasi_identifiers, sensitive: str, *, method="distinct", 
         Here alone `c` is used.
 
     Raises: ValueError for an unknown column or method, c not > 0, an empty table.
-    Source: Machanavajjhala et al. 2007, definitions 4.1-4.3. Lesson: 19
+    Source: Machanavajjhala et al. 2007, section 4. Lesson: 19
     """
     check.one_of("method", method, ("distinct", "entropy", "recursive"))
     check.number("c", c, above=0)
@@ -71,9 +71,9 @@ def l_diversity(table, quasi_identifiers, sensitive: str, *, method="distinct", 
 def t_closeness(table, quasi_identifiers, sensitive: str, *, ordered: bool) -> float:
     """The t of a table: how far a class's sensitive values are from everybody's.
 
-    The largest earth mover's distance, in [0, 1]. ordered=True: values in sorted order, one
-    step costs 1/(m-1), so sum |cumulative difference| / (m-1); ordered=False: all values equally
-    far, so sum |difference| / 2.
+    The largest earth mover's distance, in [0, 1]. ordered=True: the m values in sorted order (text by its
+    letters; a pandas Categorical by its categories), one step costs 1/(m-1), so sum |cumulative
+    difference| / (m-1); ordered=False: all values equally far, so sum |difference| / 2.
 
     Raises: as `l_diversity`. Source: Li, Li & Venkatasubramanian 2007, section 4. Lesson: 19
     """
@@ -109,6 +109,7 @@ def mondrian(table, quasi_identifiers: Sequence[str], *, k: int) -> Anonymized:
     Source: LeFevre, DeWitt & Ramakrishnan 2006, section 4. Lesson: 19
     """
     check.integer("k", k, 1)
+    check.nonempty("quasi_identifiers", quasi_identifiers)
     columns = {name: np.asarray(_column(table, name)) for name in quasi_identifiers}
     check.same_length(**columns)
     for name in [name for name, column in columns.items() if _is_number(column)]:
@@ -183,16 +184,19 @@ def _dense(codes: np.ndarray) -> np.ndarray:
 
 def _codes(values) -> np.ndarray:
     """The rank of each value among the distinct ones, in sorted order."""
-    if hasattr(values, "factorize"):  # a pandas column knows best
-        codes, distinct = values.factorize(use_na_sentinel=False)
-    elif values.dtype.kind in "OUS":  # a dictionary is several times faster than sorting text
-        seen: dict = {}
-        codes, distinct = np.array([seen.setdefault(v, len(seen)) for v in values.tolist()]), list(seen)
-    else:
+    if hasattr(values, "factorize"):  # a pandas column knows best, the order of its categories, too
+        return values.factorize(sort=True, use_na_sentinel=False)[0]
+    if values.dtype.kind not in "OUS":
         return np.unique(values, return_inverse=True)[1]
-    distinct = np.asarray(distinct)
-    text = distinct.astype(str) if distinct.dtype.kind not in "iufb" else distinct
-    return np.argsort(np.argsort(text, kind="stable"))[codes]
+    seen: dict = {}  # several times faster than sorting text; a NaN, which equals nothing, is None
+    codes = np.array([seen.setdefault(v if v == v else None, len(seen)) for v in values.tolist()])
+    distinct, rank = list(seen), np.empty(len(seen), int)
+    try:
+        order = sorted(range(len(distinct)), key=distinct.__getitem__)
+    except TypeError:  # values of several kinds have no order but that of their texts
+        order = sorted(range(len(distinct)), key=lambda i: str(distinct[i]))
+    rank[order] = np.arange(len(order))
+    return rank[codes]
 
 
 def _counts(table, quasi_identifiers: Sequence[str], sensitive: str) -> np.ndarray:

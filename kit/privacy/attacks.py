@@ -109,6 +109,7 @@ def logit_confidence(logits: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) ->
     Raises: ValueError for logits not (N, C) with C >= 2. Source: Carlini et al. 2022, section V-A. Lesson: 19
     """
     check.tensor("logits", logits, ndim=2, kind="float")
+    check.integer("classes of logits", logits.shape[1], 2)
     check.same_length(logits=logits, targets=targets)
     own = logits.gather(1, targets[:, None])
     others = logits.scatter(1, targets[:, None], -math.inf)
@@ -138,11 +139,14 @@ def invert_linear_gradient(weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"
     For y = W x + b is dL/dW = (dL/dy) x^T and dL/db = dL/dy, so each row holds x. Taken from the row with
     the largest |db|; exact but for rounding (about 6e-8 in float32).
 
-    Raises: ValueError where the bias's gradient is 0, or the gradient is not that of one sample (rank 1).
+    Raises: ValueError where the bias's gradient is 0, one is not finite, or the gradient is not that of one
+    sample (rank 1).
     Source: Phong et al. 2018, section III; Geiping et al. 2020, proposition 3.1. Lesson: 19
     """
     check.tensor("weight", weight, ndim=2, kind="float")
     check.same_length(weight=weight, bias=bias)
+    check.finite("weight", weight)
+    check.finite("bias", bias)
     row = int(bias.abs().argmax())
     if bias[row] == 0:
         raise ValueError("bias holds only 0, so no row carries the input; take a layer whose unit was active")
@@ -171,9 +175,10 @@ def invert_gradients(
     for name in gradients:
         check.one_of("gradient", name, parameters)
     check.nonempty("gradients", gradients)
-    device, used = next(iter(gradients.values())).device, [parameters[name] for name in gradients]
+    used, like = [parameters[name] for name in gradients], next(iter(gradients.values()))
     size = sum(g.square().sum() for g in gradients.values()).clamp(min=1e-30)
-    x = torch.randn(shape, generator=noise_generator(generator, device), device=device).requires_grad_()
+    x = torch.empty(shape, dtype=like.dtype, device=like.device)
+    x.normal_(generator=noise_generator(generator, like.device)).requires_grad_()
     exact = {"tolerance_grad": 1e-14, "tolerance_change": 1e-18}
     optimizer = torch.optim.LBFGS([x], max_iter=steps, line_search_fn="strong_wolfe", **exact)
 
@@ -196,7 +201,7 @@ def exposure(secret_loss: float, candidate_losses) -> float:
     sample of candidates a larger one cannot be seen.
 
     Shapes: candidate_losses (n,), in the unit of secret_loss. Raises: ValueError for none, NaN or infinity.
-    Source: Carlini et al. 2019, definition 4.2 and section 4.3. Lesson: 19
+    Source: Carlini et al. 2019, section 4 (exposure, and its approximation by sampling). Lesson: 19
     """
     check.number("secret_loss", secret_loss)
     others = _scores("candidate_losses", candidate_losses, 1)
@@ -209,7 +214,7 @@ def sequence_losses(model: Callable, tokens: Int[Tensor, "N T"], *, start: int =
 
     model: token ids (N, T) -> logits (N, T, V), causal (logits at t see tokens up to t), in evaluation mode.
     `start` leaves out the common prompt. Raises: ValueError for start not in 1 ... T-1.
-    Source: Carlini et al. 2019, definition 4.1. Lesson: 19
+    Source: Carlini et al. 2019, section 4 (log-perplexity). Lesson: 19
     """
     check.tensor("tokens", tokens, ndim=2, kind="integer")
     check.integer("start", start, 1, tokens.shape[1] - 1)
@@ -218,7 +223,7 @@ def sequence_losses(model: Callable, tokens: Int[Tensor, "N T"], *, start: int =
 
 
 def _scores(name: str, values, least: int) -> np.ndarray:
-    array = np.asarray(torch.as_tensor(values).detach().cpu(), np.float64).ravel()
+    array = torch.as_tensor(values, dtype=torch.float64).detach().cpu().numpy().ravel()
     if len(array) < least:
         raise ValueError(f"{name} has {len(array)} entries, {least} are needed; score more samples")
     check.finite(name, array)

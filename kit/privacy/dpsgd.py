@@ -11,13 +11,14 @@ make_private  PrivateModule  PoissonBatches  per_sample_gradients  clip_and_sum
         optimizer.step()
     print(model.spent(delta=1e-5))
 
-Each step draws every record independently (Poisson), clips each record's own gradient to
-`max_grad_norm`, sums, and adds Gaussian noise. The account (kit.privacy.accountant) holds under
-these assumptions, which no code can check for you: the loss is a mean or sum over samples
-of a term of that sample alone (no contrastive loss, no class weights or ignore_index under a
-mean); the module treats samples one by one; weights are all that leaves (no best epoch chosen
-on the training data, no early stop on its loss, and the losses you print are exact, not
-private); the seed stays secret; one row is one person.
+Each step draws every record independently (Poisson), clips each record's own gradient to `max_grad_norm`,
+sums, and adds Gaussian noise. Norms and sum are taken layer by layer (kit.privacy.ghost) where that is
+exact, else, several times slower, by vmap(grad): with dropout, shared weights, or weights used outside of a
+layer of their own. The account (kit.privacy.accountant) holds under these assumptions, which no code can
+check for you: the loss is a mean or sum over samples of a term of that sample alone (no contrastive loss,
+no class weights or ignore_index under a mean); the module treats samples one by one; weights are all that
+leaves (no best epoch chosen on the training data, no early stop on its loss, and the losses you print are
+exact, not private); the seed stays secret; one row is one person.
 """
 
 import re
@@ -31,12 +32,11 @@ from torch.utils.data import default_collate as default
 
 from kit import check
 from kit.data import Batches
+from kit.privacy import ghost
 from kit.privacy.accountant import PrivacySpent, RDPAccountant
 from kit.privacy.mechanisms import noise_generator
 from kit.shapes import Float, Tensor
 
-#: Numbers in one chunk of per-sample gradients (16 MB as float32): more leaves the cache, less calls more.
-CHUNK_NUMBERS = 2**22
 FORMULAS = "use kit.layers (LSTM, GRU) and train in `with kit.layers.fused(False):`"
 
 
@@ -90,7 +90,8 @@ def check_mixes_no_samples(module: nn.Module) -> None:
         kind = type(layer).__name__
         if "BatchNorm" in kind or getattr(layer, "track_running_stats", False):
             groups = f"GroupNorm(groups, {getattr(layer, 'num_features', 'channels')})"
-            raise ValueError(f"module.{name}={kind} mixes the samples of a batch; replace it with {groups}")
+            where = f"module.{name}".rstrip(".")
+            raise ValueError(f"{where}={kind} mixes the samples of a batch; replace it with {groups}")
 
 
 class PoissonBatches:
@@ -146,6 +147,44 @@ def _records(loader) -> tuple[int, int]:
     return len(loader.dataset), min(len(loader.dataset), loader.batch_size)
 
 
+class _Replay:
+    """Any module, sample by sample: forward by vmap, then vmap(grad) with the same random numbers."""
+
+    def __init__(self, module: nn.Module, inputs: tuple[Tensor, ...]):
+        self.module, self.inputs, self.random = module, inputs, torch.get_rng_state()
+        self.gpus = [inputs[0].device] if inputs[0].is_cuda else []
+        self.gpu_random = [torch.cuda.get_rng_state(device) for device in self.gpus]
+        one = lambda *x: module(*(value[None] for value in x))  # noqa: E731
+        try:
+            outputs = [vmap(one, randomness="different")(*part) for part in self._chunks(inputs)]
+        except RuntimeError as error:
+            if "Batching rule" not in str(error):
+                raise
+            operation = re.search(r"aten::\w+", str(error)).group()
+            raise ValueError(f"module calls {operation}, not possible sample by sample; {FORMULAS}") from None
+        if not isinstance(outputs[0], Tensor):
+            raise TypeError(f"module returns a {type(outputs[0]).__name__}; wrap it to return one tensor")
+        self.output = torch.cat(outputs).squeeze(1)
+
+    def clipped_sum(self, upstream: Tensor, max_grad_norm: float) -> tuple[dict, Float[Tensor, "B"]]:
+        """As `ghost.Tape.clipped_sum`, chunk by chunk."""
+        norms, total = [], {}
+        with torch.random.fork_rng(self.gpus):
+            torch.set_rng_state(self.random)
+            for device, state in zip(self.gpus, self.gpu_random):
+                torch.cuda.set_rng_state(state, device)
+            for u, *x in self._chunks((upstream, *self.inputs)):
+                gradients = per_sample_gradients(self.module, lambda y, u: (y * u).sum(), tuple(x), u)
+                clipped, norm = clip_and_sum(gradients, max_grad_norm)
+                total = {name: total.get(name, 0) + g for name, g in clipped.items()}
+                norms.append(norm)
+        return total, torch.cat(norms)
+
+    def _chunks(self, tensors: tuple[Tensor, ...]) -> Iterator:
+        size = ghost.CHUNK_NUMBERS // max(1, sum(p.numel() for p in self.module.parameters()))
+        return zip(*(value.split(max(1, size)) for value in tensors))
+
+
 class _ClippedBackward(torch.autograd.Function):
     """Forward: the module. Backward: clipped per-sample gradients into `private.clipped_sum`.
 
@@ -154,18 +193,13 @@ class _ClippedBackward(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, private, count, *tensors):
-        ctx.private, ctx.inputs, ctx.random = private, tensors[:count], torch.get_rng_state()
-        ctx.gpus = [tensors[0].device] if tensors[0].is_cuda else []
-        ctx.gpu_random = [torch.cuda.get_rng_state(device) for device in ctx.gpus]
-        return private.run(ctx.inputs)
+        ctx.private, ctx.tape = private, private.record(tensors[:count])
+        return ctx.tape.output.clone()
 
     @staticmethod
     def backward(ctx, upstream):
-        with torch.random.fork_rng(ctx.gpus):  # the dropout masks of the forward pass once more
-            torch.set_rng_state(ctx.random)
-            for device, state in zip(ctx.gpus, ctx.gpu_random):
-                torch.cuda.set_rng_state(state, device)
-            ctx.private.collect(ctx.inputs, upstream)
+        ctx.private.collect(ctx.tape, upstream)
+        ctx.tape = None  # frees the activations
         return (None,) * len(ctx.needs_input_grad)
 
 
@@ -185,14 +219,18 @@ class PrivateModule(nn.Module):
         self.noise_multiplier, self.max_grad_norm = float(noise_multiplier), float(max_grad_norm)
         self.accountant, self.norms, self.noise = RDPAccountant(), None, None
         self.clipped_sum, self.backwards = {}, 0  # since the last step
+        self.by_layer: bool | None = None  # whether kit.privacy.ghost holds; None: not known yet
 
     def forward(self, *inputs: Tensor) -> Tensor:
         if not (self.training and torch.is_grad_enabled()):
             return self.module(*inputs)
+        check.nonempty("inputs", inputs)
         for i, value in enumerate(inputs):
             check.tensor(f"inputs[{i}]", value)
+            check.nonempty(f"inputs[{i}]", value)
             if value.requires_grad:
                 raise ValueError(f"inputs[{i}] needs a gradient, not clipped; make the whole model private")
+        check.same_length(**{f"inputs[{i}]": value for i, value in enumerate(inputs)})
         trained = [p for p in self.module.parameters() if p.requires_grad]
         return _ClippedBackward.apply(self, len(inputs), *inputs, *trained)
 
@@ -200,36 +238,29 @@ class PrivateModule(nn.Module):
         """The account of all steps so far, at `delta` (keep it far below 1/records)."""
         return self.accountant.spent(delta)
 
-    def run(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """The outputs, sample by sample as `collect` will compute them again."""
-        one = lambda *x: self.module(*(value[None] for value in x))  # noqa: E731
-        try:
-            outputs = [vmap(one, randomness="different")(*part) for part in self._chunks(inputs)]
-        except RuntimeError as error:
-            if "Batching rule" not in str(error):
-                raise
-            operation = re.search(r"aten::\w+", str(error)).group()
-            raise ValueError(f"module calls {operation}, not possible sample by sample; {FORMULAS}") from None
-        if not isinstance(outputs[0], Tensor):
-            raise TypeError(f"module returns a {type(outputs[0]).__name__}; wrap it to return one tensor")
-        return torch.cat(outputs).squeeze(1)
+    def record(self, inputs: tuple[Tensor, ...]) -> "ghost.Tape | _Replay":
+        """A forward pass that knows its clipped sum: layer by layer where that is right, else by vmap."""
+        tape = None
+        if self.by_layer:
+            tape = ghost.record(self.module, inputs)
+        elif self.by_layer is None and len(inputs[0]) > 1:  # is each sample treated by itself? Try one alone
+            with torch.random.fork_rng([inputs[0].device] if inputs[0].is_cuda else []):
+                tape = ghost.record(self.module, inputs)
+                first = ghost.record(self.module, tuple(value[:1] for value in inputs))
+            tape = tape if tape is not None and tape.agrees(first) else None
+        else:
+            return _Replay(self.module, inputs)
+        self.by_layer = tape is not None
+        return _Replay(self.module, inputs) if tape is None else tape
 
-    def collect(self, inputs: tuple[Tensor, ...], upstream: Tensor) -> None:
-        """Clip the per-sample gradients and add them up, chunk by chunk."""
+    def collect(self, tape, upstream: Tensor) -> None:
+        """Clip the per-sample gradients and add them up."""
+        if tape is None:
+            raise ValueError("private backward passes=2 through one output, 1 is possible; call model again")
         if self.mean:
             upstream = upstream * len(upstream)  # each sample's loss, not its share of the mean
-        norms, total = [], {}
-        for u, *x in self._chunks((upstream, *inputs)):
-            gradients = per_sample_gradients(self.module, lambda y, u: (y * u).sum(), tuple(x), u)
-            clipped, norm = clip_and_sum(gradients, self.max_grad_norm)
-            total = {name: total.get(name, 0) + g for name, g in clipped.items()}
-            norms.append(norm)
-        self.norms, self.clipped_sum = torch.cat(norms), total
+        self.clipped_sum, self.norms = tape.clipped_sum(upstream, self.max_grad_norm)
         self.backwards += 1
-
-    def _chunks(self, tensors: tuple[Tensor, ...]) -> Iterator:
-        size = CHUNK_NUMBERS // max(1, sum(p.numel() for p in self.module.parameters()))
-        return zip(*(value.split(max(1, size)) for value in tensors))
 
     def add_noise(self, optimizer, *_) -> None:
         """Before each step of the optimizer: noise on the clipped sum, an entry in the account."""
@@ -241,7 +272,10 @@ class PrivateModule(nn.Module):
             raise ValueError("the batch is no fresh one; take one from the private loader for each step")
         scale = self.loader.expected_batch_size if self.mean else 1
         names = {id(p): name for name, p in self.module.named_parameters() if p.requires_grad}
-        for p in (p for group in optimizer.param_groups for p in group["params"] if id(p) in names):
+        for p in (p for group in optimizer.param_groups for p in group["params"]):
+            if id(p) not in names:
+                p.grad = None  # frozen: what lies there was not clipped
+                continue
             noise = torch.empty_like(p).normal_(generator=self._noise(p.device))
             std = self.noise_multiplier * self.max_grad_norm
             p.grad = (self.clipped_sum[names[id(p)]] + std * noise) / scale
@@ -256,9 +290,10 @@ class PrivateModule(nn.Module):
         return self.noise
 
     def save_account(self, optimizer, state: dict) -> dict:
-        """The optimizer's `state_dict()` with the account and the state of the noise."""
+        """The optimizer's `state_dict()` with the account and the states of noise and sampling."""
         noise = None if self.noise is None else self.noise.get_state()
-        return state | {"privacy": {"history": list(self.accountant.history), "noise": noise}}
+        kept = {"noise": noise, "sampling": self.loader.generator.get_state()}
+        return state | {"privacy": {"history": list(self.accountant.history), **kept}}
 
     def load_account(self, optimizer, state: dict) -> dict:
         """Take them up again before the optimizer loads the rest."""
@@ -267,6 +302,7 @@ class PrivateModule(nn.Module):
         self.accountant.history = [tuple(row) for row in state["privacy"]["history"]]
         if (noise := state["privacy"]["noise"]) is not None:
             self._noise(next(self.module.parameters()).device).set_state(noise.cpu())
+        self.loader.generator.set_state(state["privacy"]["sampling"].cpu())
         return {key: value for key, value in state.items() if key != "privacy"}
 
 
@@ -289,8 +325,8 @@ def make_private(
     `.grad` (a penalty on the weights, say) is replaced: use the optimizer's weight_decay.
 
     generator: for sampling and, by a seed drawn from it, noise; keep its seed secret. None: seeded by the
-    operating system. The account and the noise's state travel in `optimizer.state_dict()`, so that a resumed
-    run neither forgets its steps nor repeats its noise.
+    operating system. The account and both states travel in `optimizer.state_dict()`, so that a resumed run
+    neither forgets its steps nor repeats its noise or its draws.
 
     Raises: ValueError for BatchNorm, an unknown sampling rate, parameters that are not the module's, an
     optimizer already private; and at a step that was not exactly one backward pass on one fresh batch.

@@ -53,9 +53,7 @@ def encrypt(data: bytes, public_key, *, context: bytes = b"") -> bytes:
     under 2048 bits. Source: NIST SP 800-38D (GCM); RFC 8017 (OAEP); RFC 7748, RFC 5869 (X25519, HKDF).
     Lesson: 19
     """
-    for name, value in (("data", data), ("context", context)):
-        if not isinstance(value, bytes):
-            raise TypeError(f"{name} is of type {type(value).__name__}, bytes are needed; encode it first")
+    _check_bytes(data=data, context=context)
     aead = primitives().AESGCM
     data_key, nonce = aead.generate_key(256), os.urandom(12)
     return _wrap(data_key, public_key) + nonce + aead(data_key).encrypt(nonce, data, _MAGIC + context)
@@ -65,8 +63,9 @@ def decrypt(envelope: bytes, private_key, *, context: bytes = b"") -> bytes:
     """The data, if key, context and every byte are right; else DecryptionError.
 
     All failures look alike and nothing of the data is returned with them. Raises: DecryptionError;
-    TypeError for something that is no private key. Lesson: 19
+    TypeError for something that is no private key, or not bytes. Lesson: 19
     """
+    _check_bytes(envelope=envelope, context=context)
     c = primitives()
     data_key, sealed = _unwrap(envelope, private_key)
     try:
@@ -81,8 +80,15 @@ def rewrap(envelope: bytes, private_key, public_key) -> bytes:
     Whoever held the old key may have kept the data key: against him encrypt again.
     Raises: as `decrypt` and `encrypt`. Lesson: 19
     """
+    _check_bytes(envelope=envelope)
     data_key, sealed = _unwrap(envelope, private_key)
     return _wrap(data_key, public_key) + sealed
+
+
+def _check_bytes(**values) -> None:
+    for name, value in values.items():
+        if not isinstance(value, bytes):
+            raise TypeError(f"{name} is of type {type(value).__name__}, bytes are needed; encode it first")
 
 
 def primitives() -> SimpleNamespace:

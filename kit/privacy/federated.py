@@ -29,7 +29,8 @@ def local_update(
     drifting apart (FedProx); its gradient is mu (w - w_server).
 
     batches: (inputs, targets) pairs, read `epochs` times. samples: those of one reading.
-    Raises: ValueError for lr not > 0, epochs < 1, mu < 0, or no batches.
+    Raises: ValueError for lr not > 0, epochs < 1, mu < 0, or no batches (in the second epoch, too: a
+    generator is used up by the first).
     Source: McMahan et al. 2017, algorithm 1; Li et al. 2020 (FedProx), equation 2. Lesson: 19
     """
     check.number("lr", lr, above=0)
@@ -37,16 +38,17 @@ def local_update(
     check.number("mu", mu, 0)
     own = copy.deepcopy(module).train()
     start = [p.detach().clone() for p in own.parameters()]
-    optimizer, samples = torch.optim.SGD(own.parameters(), lr=lr), 0
+    optimizer = torch.optim.SGD(own.parameters(), lr=lr)
     for _ in range(epochs):
+        samples = 0
         for inputs, targets, count in map(unpack, batches):
             drift = sum((p - p0).square().sum() for p, p0 in zip(own.parameters(), start)) if mu else 0.0
             optimizer.zero_grad()
             (loss(apply(own, inputs), targets) + mu / 2 * drift).backward()
             optimizer.step()
             samples += count
-    check.integer("samples of batches", samples, 1)
-    return own.state_dict(), samples // epochs
+        check.integer("samples of batches", samples, 1)
+    return own.state_dict(), samples
 
 
 def federated_round(
@@ -77,10 +79,11 @@ def fed_avg(states: Sequence[State], *, weights: Sequence[float] | None = None) 
     Raises: ValueError for no states, unlike names or shapes, NaN or infinity in one, weights that are
     negative or all 0. Source: McMahan et al. 2017. Lesson: 19
     """
-    weights = [1.0] * len(states) if weights is None else weights
+    check.nonempty("states", states)
+    weights = [1.0] * len(states) if weights is None else [float(weight) for weight in weights]
     check.same_length(states=states, weights=weights)
-    check.number("min(weights)", min(weights, default=0), 0)
-    check.number("sum(weights)", sum(weights, 0.0), above=0)
+    check.number("min(weights)", min(weights), 0)
+    check.number("sum(weights)", sum(weights), above=0)
     shares = torch.tensor(weights, dtype=torch.float64) / sum(weights)
     return _merge(states, lambda stacked: torch.tensordot(shares.to(stacked.device), stacked, 1))
 

@@ -18,6 +18,7 @@ seed subtracts the noise. Without `generator` a new one is seeded by the operati
 """
 
 import math
+import numbers
 
 import torch
 
@@ -26,6 +27,8 @@ from kit.shapes import Tensor
 
 #: Above this epsilon nothing is private, and e^epsilon leaves the range of floats.
 LARGEST_EPSILON = 500
+#: Below it rounding hides how much a normal distribution moved.
+SMALLEST_EPSILON = 1e-6
 
 
 def laplace(value, *, sensitivity: float, epsilon: float, generator: torch.Generator | None = None):
@@ -35,10 +38,13 @@ def laplace(value, *, sensitivity: float, epsilon: float, generator: torch.Gener
     all absolute changes) between the values of neighbours. The noise has mean 0 and
     standard deviation sqrt(2) sensitivity / epsilon in the unit of the value.
 
+    This holds for real numbers. A float has low bits, and those of the answer can give the exact value away
+    (Mironov 2012): round what you publish to a grid much coarser than its precision, see the module.
+
     Shapes: value a number or a tensor of any shape; the result is float64 of that shape (a
     float for a number). Raises: ValueError for an epsilon or sensitivity that is not positive
-    and finite. Source: Dwork, McSherry, Nissim & Smith 2006; Dwork & Roth 2014, theorem 3.6.
-    Lesson: 19
+    and finite, or a value that is not finite.
+    Source: Dwork, McSherry, Nissim & Smith 2006; Dwork & Roth 2014, theorem 3.6. Lesson: 19
     """
     check.number("epsilon", epsilon, above=0)
     check.number("sensitivity", sensitivity, above=0)
@@ -51,7 +57,8 @@ def gaussian(value, *, sensitivity: float, epsilon: float, delta: float, generat
     """Release `value` with the least Gaussian noise that gives (epsilon, delta).
 
     `sensitivity` bounds the L2 distance between the values of neighbours; the standard
-    deviation is `gaussian_sigma(...)`. generator: a torch.Generator or None, as in `laplace`.
+    deviation is `gaussian_sigma(...)`. generator: a torch.Generator or None, as in `laplace`. Round what you
+    publish: low bits of a float can give the exact value away, see the module.
 
     Shapes, Raises: as `laplace` and `gaussian_sigma`. Source: Balle & Wang 2018. Lesson: 19
     """
@@ -67,10 +74,10 @@ def gaussian_sigma(*, epsilon: float, delta: float, sensitivity: float = 1.0, me
     bisection of `gaussian_delta`). "classic": sensitivity sqrt(2 ln(1.25/delta)) / epsilon, which is
     proved for epsilon < 1 only and refused elsewhere (Dwork & Roth 2014, theorem A.1).
 
-    Raises: ValueError for epsilon not in (0, 500], delta not in (0, 1), sensitivity not > 0, or an
+    Raises: ValueError for epsilon not in [1e-6, 500], delta not in (0, 1), sensitivity not > 0, or an
     unknown method. Lesson: 19
     """
-    check.number("epsilon", epsilon, above=0, high=LARGEST_EPSILON)
+    check.number("epsilon", epsilon, SMALLEST_EPSILON, LARGEST_EPSILON)
     check.number("delta", delta, above=0, below=1)
     check.number("sensitivity", sensitivity, above=0)
     check.one_of("method", method, ("analytic", "classic"))
@@ -118,7 +125,7 @@ def exponential(scores: Tensor, *, sensitivity: float, epsilon: float, generator
     check.number("sensitivity", sensitivity, above=0)
     check.tensor("scores", scores, kind="float", ndim=range(1, 9))
     check.finite("scores", scores)
-    check.nonempty("scores", scores)
+    check.nonempty("scores", scores.flatten())
     waiting = _exponential(scores.shape, scores.device, generator)
     return (scores.double() * (epsilon / (2 * sensitivity)) - waiting.log()).argmax(dim=-1)  # -log is Gumbel
 
@@ -149,7 +156,7 @@ def randomized_response_estimate(reports: Tensor, *, epsilon: float, categories:
     standard error is that of the reports, sqrt(r (1-r)/N) / (p - q).
 
     Shapes: reports (N,) -> shares (K,), errors (K,), float64. Raises: as `randomized_response`.
-    Source: Warner 1965, equation 5. Lesson: 19
+    Source: Warner 1965 (two categories); Kairouz, Bonawitz & Ramage 2016. Lesson: 19
     """
     p = _chance_of_truth(reports, epsilon, categories)
     q = (1 - p) / (categories - 1)
@@ -183,7 +190,7 @@ def _exact(value) -> Tensor:
 
 
 def _like(value, noisy: Tensor):
-    return noisy.item() if isinstance(value, (int, float)) else noisy
+    return noisy.item() if isinstance(value, numbers.Real) else noisy
 
 
 def _exponential(shape, device, generator) -> Tensor:

@@ -68,20 +68,26 @@ def secure_sum(
 
     Shapes: vectors (D,) each -> (D,); of whole numbers in [0, 2^bits).
     Raises: ValueError where fewer than `threshold` are left, for a threshold of half or less (two groups
-    could then unmask the same client), an unknown position, unequal lengths, or real numbers whose sum
-    might not fit. Source: Bonawitz et al. 2017, figure 4. Lesson: 19
+    could then unmask the same client), fewer than two clients, an unknown position, unequal lengths, or
+    real numbers that are not finite or whose sum might not fit; TypeError for real beside whole ones.
+    Source: Bonawitz et al. 2017, figure 4. Lesson: 19
     """
-    n, modulus = len(vectors), 2**bits
+    n, modulus, dropped = len(vectors), 2**bits, list(dropped)
+    check.integer("clients", n, 2)
     threshold = n // 2 + 1 if threshold is None else threshold
     check.integer("threshold", threshold, n // 2 + 1, n)
     check.integer("bits", bits, 2, 62)
+    kind = "float" if "float" in str(vectors[0].dtype) else "integer"
+    for i, vector in enumerate(vectors):
+        check.tensor(f"vectors[{i}]", vector, ndim=1, kind=kind)
+        check.finite(f"vectors[{i}]", vector)
     check.same_length(**{f"vectors[{i}]": vector for i, vector in enumerate(vectors)})
     for i in dropped:
         check.integer("dropped", i, 0, n - 1)
     arrived, length, unit = [i for i in range(n) if i not in dropped], len(vectors[0]), 2.0 ** (bits // 2)
     check.integer("clients left", len(arrived), threshold)
     if real := vectors[0].is_floating_point():
-        largest = max(float(vector.abs().max()) for vector in vectors)
+        largest = max(float(vector.abs().max()) if len(vector) else 0.0 for vector in vectors)
         check.number("largest |value|", largest, below=(modulus / 2 / n - 1) / unit)
         vectors = [(vector.double() * unit).round() for vector in vectors]
     # Every client: a key, a seed, shares of both for the others, and its masked vector.

@@ -11,7 +11,10 @@ import scipy.stats
 from kit import privacy
 from kit.privacy.accountant import ORDERS
 
-CASES = [(q, sigma) for q in (1e-4, 0.01, 0.3, 0.9) for sigma in (0.5, 1.1, 5.0)]
+CASES = [(q, sigma) for q in (1e-4, 0.01, 0.3, 0.9) for sigma in (0.5, 1.1, 5.0)] + [
+    (0.999, 0.2),
+    (1e-6, 0.3),
+]
 
 
 @pytest.mark.parametrize("q, sigma", CASES)
@@ -54,6 +57,33 @@ def test_divergence_grows_with_the_order():
     orders = [1.3, 1.9, 2, 2.1, 2.9, 3, 3.1, 63, 64]
     rdp = privacy.compute_rdp(q=0.05, noise_multiplier=0.8, orders=orders)
     assert (np.diff(rdp) > 0).all()
+
+
+@pytest.mark.parametrize("q, sigma", [(1e-8, 1.0), (1e-5, 30.0), (1e-4, 1e4), (1e-12, 0.5)])
+def test_the_smallest_divergences_are_not_lost_in_rounding(q, sigma):
+    """Where w is near 1, log E[w^a] is its second moment, a (a - 1) / 2 q^2 (e^(1/sigma^2) - 1)."""
+    orders = np.array([1.1, 1.5, 2, 2.5, 3, 10.9])
+    expected = orders / 2 * q**2 * math.expm1(1 / sigma**2)
+    assert privacy.compute_rdp(q=q, noise_multiplier=sigma, orders=orders) == pytest.approx(
+        expected, rel=1e-3
+    )
+
+
+def test_many_steps_at_a_tiny_rate_cost_something():
+    accountant = privacy.RDPAccountant()
+    accountant.step(noise_multiplier=1.0, sample_rate=1e-8, steps=10**9)
+    assert 0.1 < accountant.get_epsilon(1e-5) < 0.3
+
+
+def test_next_to_no_noise_is_no_protection():
+    assert (privacy.compute_rdp(q=0.01, noise_multiplier=0.009) == math.inf).all()
+    assert (privacy.compute_rdp(q=0.01, noise_multiplier=0.009, steps=0) == 0).all()
+    accountant = privacy.RDPAccountant()
+    accountant.step(noise_multiplier=1e-9, sample_rate=0.5)
+    assert accountant.get_epsilon(1e-5) == math.inf
+    with_little = privacy.RDPAccountant()
+    with_little.step(noise_multiplier=0.011, sample_rate=0.5)
+    assert 1000 < with_little.get_epsilon(1e-5) < math.inf
 
 
 def test_everybody_in_every_batch_is_the_plain_gaussian():
@@ -167,6 +197,22 @@ SOLVE = {"target_delta": 1e-5, "sample_rate": 0.01, "steps": 10}
         ),
         (
             lambda: privacy.compute_rdp(q=0.1, noise_multiplier=1, orders=[2, 1]),
+            "order=1 is out of range; give a float > 1",
+        ),
+        (
+            lambda: privacy.compute_rdp(q=0.1, noise_multiplier=1, orders=[2, math.inf]),
+            "order=inf is out of range; give a float > 1",
+        ),
+        (
+            lambda: privacy.compute_rdp(q=0.1, noise_multiplier=1, orders=[]),
+            "orders is empty; give at least one item",
+        ),
+        (
+            lambda: privacy.epsilon_of([0.1, math.nan], 1e-5, orders=[2, 3]),
+            "rdp holds a negative or NaN value; give divergences >= 0, as of compute_rdp",
+        ),
+        (
+            lambda: privacy.epsilon_of([0.1, 0.2], 1e-5, orders=[1, 3]),
             "order=1 is out of range; give a float > 1",
         ),
         (lambda: mnist().spent(0), "delta=0 is out of range; give a float > 0 and < 1"),

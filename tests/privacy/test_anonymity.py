@@ -92,6 +92,30 @@ def test_t_closeness_equals_scipy():
     assert privacy.t_closeness(table, quasi, "ill", ordered=False) == pytest.approx(equal, rel=1e-12)
 
 
+def test_missing_values_are_one_value_whatever_object_they_are():
+    ages = np.array(["a", float("nan"), float("nan"), None], object)
+    assert privacy.class_sizes({"x": ages}, ["x"]).tolist() == [1, 3, 3, 3]
+    assert privacy.class_sizes({"x": np.array([1.0, np.nan, np.nan])}, ["x"]).tolist() == [1, 2, 2]
+
+
+def test_order_is_that_of_numbers_and_of_a_categorical():
+    """One class of the two lowest, one of the two highest of four values: t = (1/4 + 1/2 + 1/4) / 3."""
+    group, kind = ["a", "a", "b", "b"], pd.CategoricalDtype(["low", "medium", "high", "top"], ordered=True)
+    for values in (
+        np.array([8, 9, 10, 11], object),
+        pd.Series([8, 9, 10, 11], dtype=object),
+        pd.Series(["low", "medium", "high", "top"], dtype=kind),
+        pd.Series(["low", "medium", "high", "top"], dtype=kind).to_frame()[0],
+    ):
+        table = {"group": group, "value": values}
+        assert privacy.t_closeness(table, ["group"], "value", ordered=True) == pytest.approx(1 / 3)
+
+
+def test_values_of_several_kinds_are_ordered_as_text():
+    mixed = np.array([1, "b", (2, 3), None], object)
+    assert privacy.class_sizes({"x": mixed}, ["x"]).tolist() == [1, 1, 1, 1]
+
+
 def test_one_class_is_as_close_as_can_be():
     table = random_table() | {"all": np.zeros(400)}
     assert privacy.t_closeness(table, ["all"], "ill", ordered=False) == 0
@@ -161,6 +185,7 @@ def test_k_of_one_changes_nothing_that_matters():
             "method='recursiv' is not known; did you mean 'recursive'? choose from distinct, entropy, "
             "recursive",
         ),
+        (lambda: privacy.mondrian(SALARY, [], k=2), "quasi_identifiers is empty; give at least one item"),
         (lambda: privacy.mondrian(SALARY, ["salary"], k=10), "k=10 is more than the table's 9 rows; lower k"),
         (
             lambda: privacy.mondrian(random_table(), ["weight"], k=2),

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset, Weighte
 
 from kit import layers, privacy
 from kit.data import Batches
-from kit.privacy import dpsgd
+from kit.privacy import ghost
 from kit.train import Checkpoints, Trainer, Update
 
 LOSS = nn.CrossEntropyLoss()
@@ -103,15 +103,18 @@ def test_clipping_bounds_each_and_leaves_small_ones():
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("chunk", [1, 2**22])
-def test_a_step_equals_opacus_without_noise(reduction, chunk, monkeypatch):
+@pytest.mark.parametrize("by_layer", [None, False])
+def test_a_step_equals_opacus_without_noise(reduction, chunk, by_layer, monkeypatch):
     from opacus.optimizers import DPOptimizer
 
-    monkeypatch.setattr(dpsgd, "CHUNK_NUMBERS", chunk)
+    monkeypatch.setattr(ghost, "CHUNK_NUMBERS", chunk)
     loss = nn.CrossEntropyLoss(reduction=reduction)
     model, optimizer, loader = private(cnn(), noise_multiplier=0, max_grad_norm=0.5, loss_reduction=reduction)
     x, y = next(iter(loader))
+    model.by_layer = by_layer
     loss(model(x), y).backward()
     optimizer.step()
+    assert model.by_layer is (by_layer is None)
 
     from opacus import GradSampleModule
 
@@ -323,6 +326,38 @@ def test_frozen_parameters_stay():
     assert model.clipped_sum == {} and set(model.norms.shape) == {len(x)}
 
 
+def test_a_run_resumed_from_the_optimizer_alone_repeats_neither_noise_nor_draws():
+    def steps(model, optimizer, loader, count):
+        for _ in range(count):
+            for x, y in loader:
+                optimizer.zero_grad()
+                LOSS(model(x), y).backward()
+                optimizer.step()
+
+    straight = private()
+    steps(*straight, 4)
+    half = private()
+    steps(*half, 2)
+    resumed = private(generator=gen(5))
+    resumed[0].load_state_dict(half[0].state_dict())
+    resumed[1].load_state_dict(half[1].state_dict())
+    steps(*resumed, 2)
+    assert resumed[0].accountant.history == straight[0].accountant.history
+    for p, q in zip(straight[0].parameters(), resumed[0].parameters()):
+        assert torch.equal(p, q)
+
+
+def test_a_weight_frozen_after_the_backward_pass_is_not_moved_by_what_lies_in_its_gradient():
+    model, optimizer, loader = private()
+    x, y = next(iter(loader))
+    LOSS(model(x), y).backward()
+    LOSS(model.module(x), y).backward()  # unclipped, past the private model
+    weight = model.module[1].weight.requires_grad_(False)
+    before = weight.clone()
+    optimizer.step()
+    assert torch.equal(weight, before) and weight.grad is None
+
+
 def step_twice():
     model, optimizer, loader = private()
     x, y = next(iter(loader))
@@ -367,6 +402,14 @@ def sampler(kind):
     return DataLoader(dataset, batch_size=2, sampler=WeightedRandomSampler([1, 2, 3, 4], 4))
 
 
+def backward_twice():
+    model, _, _ = private()
+    x, y = data(4)
+    loss = LOSS(model(x), y)
+    loss.backward(retain_graph=True)
+    loss.backward()
+
+
 def poison():
     model, _, _ = private()
     x, y = data(4)
@@ -407,6 +450,20 @@ UNKNOWN = ", at an unknown rate; give Batches, or a DataLoader without an own sa
         (
             lambda: private(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4))),
             "module.1=BatchNorm2d mixes the samples of a batch; replace it with GroupNorm(groups, 4)",
+        ),
+        (
+            lambda: private(nn.BatchNorm1d(64)),
+            "module=BatchNorm1d mixes the samples of a batch; replace it with GroupNorm(groups, 64)",
+        ),
+        (lambda: private()[0](), "inputs is empty; give at least one item"),
+        (lambda: private()[0](data(4)[0][:0]), "inputs[0] is empty; give at least one item"),
+        (
+            lambda: private()[0](data(4)[0], torch.zeros(8, 8)),
+            "len(inputs[0])=4, len(inputs[1])=8 differ; give one entry of each per sample",
+        ),
+        (
+            backward_twice,
+            "private backward passes=2 through one output, 1 is possible; call model again",
         ),
         (
             lambda: private(nn.Sequential(layers.BatchNorm1d(64))),

@@ -69,6 +69,13 @@ def test_another_context_is_refused():
         privacy.decrypt(envelope, X25519, context=b"study 4")
 
 
+def test_no_two_envelopes_share_data_key_nonce_or_wrapping():
+    envelopes = [privacy.encrypt(bytes(64), X25519.public_key()) for _ in range(50)]
+    head = len(envelopes[0]) - 64 - 28
+    for part in (slice(17, head), slice(head, head + 12), slice(head + 12, None)):
+        assert len({envelope[part] for envelope in envelopes}) == 50
+
+
 def test_rotation_changes_the_key_and_not_the_data():
     newer = privacy.new_private_key()
     old = privacy.encrypt(DATA, RSA.public_key(), context=b"c")
@@ -104,6 +111,21 @@ def test_rotation_changes_the_key_and_not_the_data():
             lambda: privacy.decrypt(privacy.encrypt(DATA, X25519.public_key()), b"key"),
             TypeError,
             "private_key=bytes is of no use; give an RSA or X25519 one",
+        ),
+        (
+            lambda: privacy.decrypt("envelope", X25519),
+            TypeError,
+            "envelope is of type str, bytes are needed; encode it first",
+        ),
+        (
+            lambda: privacy.decrypt(privacy.encrypt(DATA, X25519.public_key()), X25519, context="c"),
+            TypeError,
+            "context is of type str, bytes are needed; encode it first",
+        ),
+        (
+            lambda: privacy.rewrap(None, X25519, X25519.public_key()),
+            TypeError,
+            "envelope is of type NoneType, bytes are needed; encode it first",
         ),
         (
             lambda: privacy.encrypt(DATA, rsa.generate_private_key(65537, 1024).public_key()),

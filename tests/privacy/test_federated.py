@@ -43,7 +43,7 @@ def test_one_full_batch_round_is_one_centralised_step(parts):
 def test_rounds_learn_and_leave_the_clients_model_alone():
     module, sent = model(), model().state_dict()
     state, samples = privacy.local_update(module, LOSS, clients([60])[0], lr=0.5, epochs=3)
-    assert samples == 60
+    assert samples == 60  # of one epoch
     assert all(torch.equal(module.state_dict()[name], value) for name, value in sent.items())
     assert not torch.equal(state["0.weight"], sent["0.weight"])
     x, y = data()
@@ -91,7 +91,7 @@ def test_median_and_trimmed_mean_equal_numpy_and_scipy(n):
 
 
 def test_weights_count_and_whole_numbers_stay_whole():
-    merged = privacy.fed_avg(states(3), weights=[1, 0, 3])
+    merged = privacy.fed_avg(states(3), weights=torch.tensor([1, 0, 3]))
     parts = states(3)
     assert torch.allclose(merged["w"], (parts[0]["w"] + 3 * parts[2]["w"]) / 4)
     assert merged["steps"].dtype == torch.int64 and merged["steps"] == 2  # 1.5, to even
@@ -128,6 +128,15 @@ NAN = {"w": torch.tensor([float("nan")])}
             lambda: privacy.local_update(model(), LOSS, [], lr=1),
             "samples of batches=0 is out of range; give an int >= 1",
         ),
+        (  # a generator: nothing is left for the second epoch
+            lambda: privacy.local_update(model(), LOSS, iter(clients([60])[0]), lr=1, epochs=2),
+            "samples of batches=0 is out of range; give an int >= 1",
+        ),
+        (lambda: privacy.fed_avg([]), "states is empty; give at least one item"),
+        (
+            lambda: privacy.fed_avg(states(2), weights=[1, float("nan")]),
+            "sum(weights)=nan is out of range; give a float > 0",
+        ),
         (
             lambda: privacy.local_update(model(), LOSS, Batches(*data(), batch_size=4), lr=0),
             "lr=0 is out of range; give a float > 0",
@@ -143,7 +152,7 @@ NAN = {"w": torch.tensor([float("nan")])}
         ),
         (
             lambda: privacy.fed_avg(states(2), weights=[2, -1]),
-            "min(weights)=-1 is out of range; give a float >= 0",
+            "min(weights)=-1.0 is out of range; give a float >= 0",
         ),
         (
             lambda: privacy.fed_avg(states(2), weights=[1]),

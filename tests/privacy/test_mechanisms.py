@@ -2,6 +2,8 @@
 
 import math
 
+import mpmath
+import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
@@ -36,7 +38,8 @@ def test_laplace_keeps_its_promise_on_counts():
 
 
 def test_a_number_comes_back_as_a_number_and_a_tensor_in_double():
-    assert isinstance(privacy.laplace(3, sensitivity=1, epsilon=1), float)
+    for number in (3, 3.5, np.int64(3), np.float32(3)):
+        assert isinstance(privacy.laplace(number, sensitivity=1, epsilon=1), float)
     assert privacy.gaussian(torch.zeros(2, 3), sensitivity=1, epsilon=1, delta=1e-5).dtype == torch.float64
 
 
@@ -71,6 +74,21 @@ def test_delta_equals_scipy():
     cdf = scipy.stats.norm.cdf
     theirs = cdf(0.5 / 1.3 - 0.7 * 1.3) - math.exp(0.7) * cdf(-0.5 / 1.3 - 0.7 * 1.3)
     assert privacy.gaussian_delta(1.3, epsilon=0.7) == pytest.approx(theirs, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "epsilon, delta",
+    [(1e-6, 1e-9), (1e-6, 0.3), (1e-3, 1e-30), (0.1, 1e-100), (30, 1e-12), (500, 1e-5), (500, 0.9)],
+)
+def test_extreme_sigmas_keep_their_promise_in_exact_arithmetic(epsilon, delta):
+    def exact_delta(sigma):
+        with mpmath.workdps(80):
+            half, shift = 1 / (2 * mpmath.mpf(sigma)), epsilon * mpmath.mpf(sigma)
+            return mpmath.ncdf(half - shift) - mpmath.exp(epsilon) * mpmath.ncdf(-half - shift)
+
+    sigma = privacy.gaussian_sigma(epsilon=epsilon, delta=delta)
+    assert exact_delta(sigma) <= delta * (1 + 1e-4)
+    assert exact_delta(sigma * 0.999) > delta
 
 
 def test_the_classic_gaussian_needs_more_noise():
@@ -139,7 +157,15 @@ LAPLACE = {"sensitivity": 1, "epsilon": 1}
         ),
         (
             lambda: privacy.gaussian_sigma(epsilon=math.inf, delta=0.1),
-            "epsilon=inf is out of range; give a float > 0 and <= 500",
+            "epsilon=inf is out of range; give a float >= 1e-06 and <= 500",
+        ),
+        (
+            lambda: privacy.gaussian(0, sensitivity=1, epsilon=0, delta=1e-5),
+            "epsilon=0 is out of range; give a float >= 1e-06 and <= 500",
+        ),
+        (
+            lambda: privacy.exponential(torch.zeros(3, 0), **LAPLACE),
+            "scores is empty; give at least one item",
         ),
         (
             lambda: privacy.gaussian_sigma(epsilon=1, delta=0),

@@ -160,13 +160,9 @@ def test_a_small_smooth_network_gives_its_input_away():
             net.named_parameters(), torch.autograd.grad(LOSS(net(x), y), list(net.parameters()))
         )
     }
-    torch.set_default_dtype(torch.float64)
-    try:
-        found, left = privacy.invert_gradients(
-            net, LOSS, gradients, shape=(2, 12), targets=y, generator=gen(2)
-        )
-    finally:
-        torch.set_default_dtype(torch.float32)
+    options = {"shape": (2, 12), "targets": y, "generator": gen(2)}
+    found, left = privacy.invert_gradients(net, LOSS, gradients, **options)
+    assert found.dtype == torch.float64
     assert left < 1e-10
     assert (found - x).abs().max() < 1e-2
     assert all(p.grad is None for p in net.parameters())
@@ -177,6 +173,7 @@ def test_exposure_counts_the_rank():
     assert privacy.exposure(0.5, others) == 10
     assert privacy.exposure(511.5, others) == 1
     assert privacy.exposure(1e9, others) == 0
+    assert privacy.exposure(0.1, [0.1, 0.2]) == pytest.approx(math.log2(3 / 2))  # a tie counts against it
 
 
 def test_exposure_of_an_unlearned_secret_is_one_and_a_half_bits_on_average():
@@ -236,6 +233,14 @@ def test_the_gradient_of_two_samples_is_refused():
         (
             lambda: privacy.invert_linear_gradient(torch.zeros(2, 3), torch.zeros(2)),
             "bias holds only 0, so no row carries the input; take a layer whose unit was active",
+        ),
+        (
+            lambda: privacy.invert_linear_gradient(torch.full((2, 3), math.nan), torch.ones(2)),
+            "weight holds 6 NaN or infinite values of 6; remove or replace them",
+        ),
+        (
+            lambda: privacy.logit_confidence(torch.zeros(3, 1), torch.zeros(3).long()),
+            "classes of logits=1 is out of range; give an int >= 2",
         ),
         (
             lambda: privacy.invert_gradients(

@@ -18,6 +18,13 @@ FOUND = [
     ("phone", "+49 30 1234567"),
     ("phone", "(415) 555-2671"),
     ("phone", "010-62345678"),
+    ("phone", "(010) 6234 5678"),
+    ("phone", "008613812345678"),
+    ("phone", "+1 415 555 2671"),
+    ("id_number", "110105 19491231 002X"),
+    ("card", "6222 0212 3456 7890 128"),
+    ("card", "3782 822463 10005"),
+    ("ip", "::ffff:192.168.0.1"),
     ("id_number", "11010519491231002X"),
     ("id_number", "440524188001010014"),
     ("card", "4111 1111 1111 1111"),
@@ -48,12 +55,31 @@ def test_what_has_a_form_is_found(kind, value, frame):
         "at 12:30:45 on 2024-05-17",
         "pi = 3.14159265358979, n = 60,000",
         "a::b",
+        "profit +100, +2.5 %, +20 30, +1 000 km",  # signs, no country codes
+        "ISBN 978-3-16-148410-0, rate 0.13812345678, 3.4111111111111111",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "std::vector, 10:30, v1.2.3, 1:100000",
         "user@localhost",
         "",
     ],
 )
 def test_what_has_not_stays(text):
     assert privacy.mask_pii(text) == text
+
+
+@pytest.mark.parametrize(
+    "text, masked",
+    [
+        ("4111 1111 1111 1111 12/27", "[CARD] 12/27"),  # with the month it expires
+        ("4111 1111 1111 1111 123", "[CARD] 123"),  # with its check code
+        ("ID110105194912310021X is not 11010519491231002X", "ID110105194912310021X is not [ID_NUMBER]"),
+        ("SFZ11010519491231002X", "SFZ[ID_NUMBER]"),
+        ("addr:10.0.0.1, [2001:db8::1]:443", "addr:[IP], [[IP]]:443"),
+        ("mailto:a.b@c.org?x", "mailto:[EMAIL]?x"),
+    ],
+)
+def test_neighbours_do_not_hide_it(text, masked):
+    assert privacy.mask_pii(text) == masked
 
 
 def test_several_at_once_and_only_some_kinds():
@@ -99,7 +125,11 @@ def test_distinct_names_get_distinct_pseudonyms_and_the_key_is_not_shown():
 @pytest.mark.parametrize(
     "call, kind, message",
     [
-        (lambda: privacy.find_pii(5), TypeError, "text=5 is not a text; give a str"),
+        (
+            lambda: privacy.find_pii(5),
+            TypeError,
+            "text is of type int, a str is needed; decode or convert it",
+        ),
         (
             lambda: privacy.find_pii("", kinds=["mail"]),
             ValueError,
@@ -115,7 +145,16 @@ def test_distinct_names_get_distinct_pseudonyms_and_the_key_is_not_shown():
             ValueError,
             "key has 3 bytes, 16 or more are needed; use new_key()",
         ),
-        (lambda: privacy.Pseudonymizer(b"k" * 16)(7), TypeError, "value=7 is not a text; give a str"),
+        (  # the value itself is personal: it is not shown
+            lambda: privacy.Pseudonymizer(b"k" * 16)(13800004711),
+            TypeError,
+            "value is of type int, a str is needed; decode or convert it",
+        ),
+        (
+            lambda: privacy.Pseudonymizer(b"k" * 16, context=b"study"),
+            TypeError,
+            "context is of type bytes, a str is needed; decode or convert it",
+        ),
     ],
 )
 def test_bad_input(call, kind, message):

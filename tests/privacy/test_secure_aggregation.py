@@ -48,6 +48,11 @@ def test_negative_numbers_and_any_drop_out_of_a_minority():
         assert total.tolist() == [2**32 - len(left), sum(left)]
 
 
+def test_a_client_is_dropped_by_whatever_lists_it():
+    vectors = [torch.tensor([1, 2])] * 3
+    assert privacy.secure_sum(vectors, dropped=(i for i in [0])).tolist() == [2, 4]
+
+
 def test_real_numbers_are_summed_to_the_fixed_point():
     vectors = [torch.randn(50, generator=torch.Generator().manual_seed(i)) for i in range(6)]
     total = privacy.secure_sum(vectors, dropped=[2])
@@ -98,6 +103,19 @@ def test_what_the_server_sees_of_one_client_looks_random(monkeypatch):
             "largest |value|=32768.0 is out of range; give a float < 16383.999984741211",
         ),
         (
+            lambda: privacy.secure_sum([torch.zeros(2), torch.tensor([0.0, float("nan")])]),
+            "vectors[1] holds 1 NaN or infinite values of 2; remove or replace them",
+        ),
+        (
+            lambda: privacy.secure_sum([torch.zeros(2, 2).long()] * 3),
+            "vectors[0] has shape (2, 2), 1 dimension is needed; reshape it",
+        ),
+        (
+            lambda: privacy.secure_sum([torch.zeros(2).long()]),
+            "clients=1 is out of range; give an int >= 2",
+        ),
+        (lambda: privacy.secure_sum([]), "clients=0 is out of range; give an int >= 2"),
+        (
             lambda: privacy.split_secret(-1, shares=3, threshold=2),
             f"secret=-1 is out of range; give an int >= 0 and <= {2**521 - 2}",
         ),
@@ -111,4 +129,11 @@ def test_what_the_server_sees_of_one_client_looks_random(monkeypatch):
 def test_bad_input(call, message):
     with pytest.raises(ValueError) as error:
         call()
+    assert str(error.value) == message
+
+
+def test_real_vectors_beside_whole_ones_are_refused():
+    with pytest.raises(TypeError) as error:
+        privacy.secure_sum([torch.zeros(2).long(), torch.full((2,), 0.5)])
+    message = "vectors[1] has dtype torch.float32, whole numbers are needed; use vectors[1].long()"
     assert str(error.value) == message
