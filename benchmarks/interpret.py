@@ -20,7 +20,7 @@ from kit import interpret
 #: name, arguments of attribute, least speed-up over Captum.
 CASES = {
     "IntegratedGradients": ({"n_steps": 50, "target": 3}, 1.5),
-    "Occlusion": ({"sliding_window_shapes": (1, 5, 5), "strides": (1, 2, 2), "target": 3}, None),
+    "Occlusion": ({"sliding_window_shapes": (1, 5, 5), "strides": (1, 2, 2), "target": 3}, 1.0),
     "KernelShap": ({"n_samples": 512, "target": 3}, 3.0),
 }
 

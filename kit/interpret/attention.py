@@ -79,17 +79,17 @@ class _Watcher(TorchFunctionMode):
         if func is F.multi_head_attention_forward:
             wanted = kwargs.get("need_weights", True), kwargs.get("average_attn_weights", True)
             out, weights = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
-            self.maps.append(weights)
+            self.maps.append(weights if weights.ndim == 4 else weights[None])  # a single sample
             return out, (weights.mean(1) if wanted[1] else weights) if wanted[0] else None
         out = func(*args, **kwargs)
         if func is F.scaled_dot_product_attention:
             options = dict(zip(("attn_mask", "dropout_p", "is_causal"), args[3:])) | kwargs
             query, key = (*args, *(kwargs[k] for k in ("query", "key") if k in kwargs))[:2]
-            key = key.repeat_interleave(query.shape[1] // key.shape[1], 1)  # grouped queries
-            mask = options.get("attn_mask")
-            self.maps.append(
-                attention_weights(query, key, mask, options.get("is_causal", False), options.get("scale"))
-            )
+            if query.ndim == 4:
+                key = key.repeat_interleave(query.shape[1] // key.shape[1], 1)  # grouped queries
+            mask, causal = options.get("attn_mask"), options.get("is_causal", False)
+            weights = attention_weights(query, key, mask, causal, options.get("scale"))
+            self.maps.append(weights if query.ndim == 4 else weights.unsqueeze(1))  # (B, T, D): one head
         elif func.__name__ == "softmax" and out.ndim == 4 and (kwargs.get("dim", *args[1:2]) in (-1, 3)):
             self.maps.append(out)
         return out

@@ -30,7 +30,8 @@ class Attribution:
         baseline: what "absent" meant, as given; None where the method needs none.
         target: which output was explained, as given.
         delta: completeness gap per sample, (N,) or (K, N), in units of the score: sum of the
-            values minus what they should sum to; None where the method promises no sum.
+            values minus f(x) - f(baseline); None where the values have another unit or meaning
+            (Saliency, SmoothGrad, GradCAM, Occlusion), see `completeness_gap`.
 
     In a notebook the first samples are drawn: bars, or a heat map (red for, blue against).
 
@@ -64,6 +65,7 @@ class Attribution:
         check.integer("sample", sample, 0, len(array) - 1)
         array = np.atleast_1d(array[sample])
         title = f"{self.method}, sample {sample}, from {array.min():.3g} to {array.max():.3g}"
+        array = np.nan_to_num(array)  # drawn as 0; the title tells
         if array.ndim == 1:
             names = [str(i) for i in range(len(array))] if names is None else list(names)
             check.same_length(names=names, values=array)

@@ -6,6 +6,7 @@ Call  Method  Inputs  Target
 import warnings
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -16,7 +17,7 @@ from kit.shapes import Float, Tensor
 Inputs = Tensor | tuple[Tensor, ...]
 Baselines = Tensor | float | int | tuple | None
 #: An int for all samples, one a sample, a tuple of indices, "all", or None for a single output.
-Target = int | tuple | list | Tensor | str | None
+Target = int | tuple | list | np.ndarray | Tensor | str | None
 #: A gap above this share of |f(x) - f(baseline)|, plus a thousandth of the larger |f|, is warned about.
 TOLERANCE = 0.05
 
@@ -59,6 +60,9 @@ class Call:
         self.forward, self.target, self.is_tuple = forward, target, isinstance(inputs, tuple)
         inputs = inputs if isinstance(inputs, tuple) else (inputs,)
         for i, x in enumerate(inputs):
+            if not isinstance(x, Tensor):
+                shown = f"inputs[{i}]={check.show(x)} is not a tensor"
+                raise TypeError(f"{shown}; convert it with torch.as_tensor(inputs[{i}])")
             check.tensor(f"inputs[{i}]", x, ndim=tuple(range(1, 9)))
         check.same_length(**{f"inputs[{i}]": x for i, x in enumerate(inputs)})
         check.nonempty("inputs", inputs[0])
@@ -70,7 +74,7 @@ class Call:
         self.extra = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
         if isinstance(target, str):
             check.one_of("target", target, ("all",))
-        if isinstance(target, (list, Tensor)):
+        if isinstance(target, (list, np.ndarray, Tensor)):
             self.target = torch.as_tensor(target, device=self.inputs[0].device).reshape(-1)
             check.tensor("target", self.target, kind="integer")
             if len(self.target) not in (1, self.N):
@@ -88,6 +92,7 @@ class Call:
             extra = tuple(
                 a[rows] if isinstance(a, Tensor) and a.ndim and len(a) == self.N else a for a in extra
             )
+        xs = [x.clone() for x in xs]  # the model may change its inputs in place
         out = (forward or self.forward)(*xs, *extra)
         if not isinstance(out, Tensor) or out.ndim == 0 or len(out) != len(xs[0]):
             shown = check.show(out) if isinstance(out, Tensor) else type(out).__name__
@@ -105,7 +110,7 @@ class Call:
         if isinstance(target, str):
             return out
         for i, size in zip(index, sizes):
-            for one in {int(i.min()), int(i.max())} if isinstance(i, Tensor) else {i}:
+            for one in (int(i.min()), int(i.max())) if i is target and isinstance(i, Tensor) else (i,):
                 check.integer("target", one, 0, size - 1)
         if isinstance(target, Tensor):
             return out.gather(1, (target if rows is None else target[rows])[:, None])
@@ -166,14 +171,15 @@ class Call:
 
 
 def refuse_training(model) -> None:
-    """Raise ValueError when active dropout or batch norm make the output random.
+    """Raise ValueError when active dropout (its kin too) or batch norm make the output random.
 
     Lesson: 21
     """
     for name, module in model.named_modules() if isinstance(model, nn.Module) else ():
-        kind = type(module).__name__
-        random = ("Dropout" in kind and getattr(module, "p", 1) != 0) or "BatchNorm" in kind
-        if module.training and random:
+        kind, rate = type(module).__name__, getattr(module, "dropout", 0)  # of recurrence and attention
+        random = "BatchNorm" in kind or kind in ("RReLU", "StochasticDepth", "DropPath")
+        random = random or ("Dropout" in kind and getattr(module, "p", 1) != 0)
+        if module.training and (random or (isinstance(rate, float) and rate > 0)):
             raise ValueError(f"{name or 'model'} ({kind}) is in training mode; call model.eval() first")
 
 
@@ -181,8 +187,12 @@ def _as_baseline(b, x: Tensor) -> Tensor:
     """`b` as large as `x`, without copying it."""
     if not isinstance(b, Tensor):
         check.number("baselines", b)
+        if not x.is_floating_point() and b != int(b):
+            raise ValueError(f"baselines={b} for inputs of {x.dtype} would be cut; give a whole number")
         return torch.full((), b, dtype=x.dtype, device=x.device).expand(x.shape)
     if b.shape not in (x.shape, (1, *x.shape[1:])):
         rule = f"baselines has shape {tuple(b.shape)} for inputs of shape {tuple(x.shape)}"
         raise ValueError(f"{rule}; give a number, {(1, *x.shape[1:])} or {tuple(x.shape)}")
+    if b.is_floating_point() and not x.is_floating_point():
+        raise TypeError(f"baselines has dtype {b.dtype} for inputs of {x.dtype}; give whole numbers")
     return b.detach().to(x).expand(x.shape)

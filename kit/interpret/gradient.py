@@ -52,10 +52,10 @@ class InputXGradient(Method):
     """
 
     def attribute(self, inputs: Inputs, target: Target = None, additional_forward_args=None) -> Attribution:
-        """Arguments and errors as for `Saliency`."""
+        """Arguments and errors as for `Saliency`; `delta` against f(x) - f(0) tells what bends."""
         call = Call(self.forward_func, inputs, None, target, additional_forward_args)
         values = [x * g for x, g in zip(call.inputs, call.gradients(call.inputs))]
-        return call.attribution("InputXGradient", values)
+        return call.attribution("InputXGradient", values, baseline=0, expected=call.difference())
 
 
 class IntegratedGradients(Method):
@@ -185,9 +185,11 @@ class GradientShap(Method):
         weights, pool = _draws(n_samples, stdevs), baselines if isinstance(baselines, tuple) else (baselines,)
         check.same_length(baselines=pool, inputs=call.inputs)
         for b, x in zip(pool, call.inputs):
+            check.tensor("baselines", b)
             if b.shape[1:] != x.shape[1:] or len(b) == 0:
                 rule = f"baselines has shape {tuple(b.shape)}, its rows must have {tuple(x.shape[1:])}"
                 raise ValueError(f"{rule}; give one row or more")
+        check.same_length(**{f"baselines[{i}]": b for i, b in enumerate(pool)})
         at_baselines: list[Tensor] = []
 
         @torch.no_grad()
@@ -244,17 +246,21 @@ class GradCAM:
             interpolate_mode: how the map is enlarged; "nearest" shows the layer's own cells.
 
         Raises:
-            TypeError, ValueError: as `Saliency`; the layer's output is not (N, C, H, W), or the score does
-                not depend on it.
+            TypeError, ValueError: as `Saliency`; the layer's output is not (N, C, H, W), the layer runs more
+                than once, or the score does not depend on it.
         """
+        check.tensor("inputs", inputs)
         call = Call(self.model, inputs, None, target, additional_forward_args)
         with torch.no_grad():
-            layer = run_with_cache(self.model, *call.inputs, *call.extra, names=self.layer)[1][self.layer]
+            _, cache = run_with_cache(self.model, inputs.clone(), *call.extra, names=self.layer)
+        layer = cache[self.layer]
         check.tensor(f"the output of {self.layer}", layer, ndim=4, kind="float")
+        if len(cache) > 1:
+            raise ValueError(f"layer {self.layer!r} runs {len(cache)} times; choose one that runs once")
 
         def later(activation: Tensor, *extra):
-            replace = {self.layer: lambda _: activation.clone()}  # an in-place activation may follow
-            return run_with_hooks(self.model, *call.inputs, *extra, hooks=replace)
+            replace = {self.layer: lambda _: activation}
+            return run_with_hooks(self.model, call.inputs[0].clone(), *extra, hooks=replace)
 
         (g,) = call.gradients((layer,), forward=later)  # (K, N, C, h, w)
         cam = (

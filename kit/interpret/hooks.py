@@ -75,7 +75,8 @@ def patch(model: nn.Module, *inputs, name: str, cache: Mapping[str, object], pos
     Args:
         model: any module.
         inputs, kwargs: of its forward.
-        name: the module whose output is replaced (of a tuple or dict: its first tensor).
+        name: the module whose output is replaced (of a tuple or dict: its first tensor); one that runs
+            several times gets the output of the same run.
         cache: of the other run, from `run_with_cache`.
         positions: indices along dimension 1 (tokens) to replace; None replaces everything.
 
@@ -89,10 +90,13 @@ def patch(model: nn.Module, *inputs, name: str, cache: Mapping[str, object], pos
     """
     find_module(model, name)
     check.one_of("name", name, cache)
-    source = _first_tensor(cache[name])
+    runs = itertools.count()
 
     def replace(out):
-        here = _first_tensor(out)
+        run = next(runs)
+        key = f"{name}:{run}" if run else name
+        check.one_of("name", key, cache)
+        source, here = _first_tensor(cache[key]), _first_tensor(out)
         check.same_shape("the output of this run", here, "of the cached one", source)
         if positions is None:
             return _with_first_tensor(out, source)
@@ -106,10 +110,10 @@ def patch(model: nn.Module, *inputs, name: str, cache: Mapping[str, object], pos
 @torch.no_grad()
 def patching_effects(
     model: nn.Module,
-    clean: tuple,
-    corrupted: tuple,
+    clean: tuple | Tensor,
+    corrupted: tuple | Tensor,
     *,
-    names: Sequence[str],
+    names: str | Sequence[str],
     metric: Callable,
     positions: Iterable | None = None,
 ) -> Float[Tensor, "L P"]:
@@ -119,26 +123,35 @@ def patching_effects(
 
     Args:
         model: any module.
-        clean, corrupted: the inputs of the two runs, as tuples, of the same shapes.
+        clean, corrupted: the inputs of the two runs, of the same shapes; tuples where there are several.
         names: modules to patch, one after the other.
-        metric: function of the model's output that returns a number (a logit difference, say).
+        metric: function of the model's output that returns one number (a logit difference, say).
         positions: what to patch, each entry an index or list of indices along dimension 1; None
             patches whole outputs (P = 1).
 
     Raises:
-        ValueError: an unknown name, or `metric` does not tell the two runs apart.
+        TypeError, ValueError: an unknown name, `metric` returns no finite number, or does not tell the two
+            runs apart.
 
     Source: Meng et al. 2022, arXiv:2202.05262, section 2.1; Wang et al. 2022, arXiv:2211.00593. Lesson: 21
     """
+    clean, corrupted = (x if isinstance(x, tuple) else (x,) for x in (clean, corrupted))
+    names = [names] if isinstance(names, str) else list(names)
+
+    def measured(output) -> float:
+        value = metric(output)
+        check.number("metric(output)", value)
+        return float(value)
+
     output, cache = run_with_cache(model, *clean, names=names)
-    top, bottom = float(metric(output)), float(metric(model(*corrupted)))
+    top, bottom = measured(output), measured(model(*corrupted))
     if top == bottom:
         raise ValueError(f"metric={top:g} on both runs; choose inputs on which they differ")
     places = [None] if positions is None else list(positions)
     effects = torch.empty(len(names), len(places))
     for i, j in itertools.product(range(len(names)), range(len(places))):
         output = patch(model, *corrupted, name=names[i], cache=cache, positions=places[j])
-        effects[i, j] = (float(metric(output)) - bottom) / (top - bottom)
+        effects[i, j] = (measured(output) - bottom) / (top - bottom)
     return effects
 
 

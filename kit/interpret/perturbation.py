@@ -7,7 +7,7 @@ partial_dependence  PartialDependence
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,6 +35,8 @@ class FeatureAblation(Method):
     ) -> Attribution:
         """What the score loses with each feature; a group's loss stands at all its places.
 
+        `delta` tells what the features do together, beyond their sum.
+
         Args:
             inputs, baselines, target, additional_forward_args: as for `IntegratedGradients`.
             feature_mask: group numbers, (1, ...) or the inputs' shape, equal numbers fall together (also
@@ -47,7 +49,7 @@ class FeatureAblation(Method):
         ids, count = feature_ids(call, feature_mask)
         without = [torch.arange(count, device=i.device).view(-1, *[1] * i.ndim) for i in ids]
         loss = _losses(call, lambda part: [w[part] != i for w, i in zip(without, ids)], count)
-        return call.attribution("FeatureAblation", spread(call, loss, ids), baseline=call.given)
+        return grouped(call, "FeatureAblation", loss, ids)
 
 
 class Occlusion(Method):
@@ -150,6 +152,14 @@ def spread(call: Call, phi: Float[Tensor, "F N K"], ids: list[Tensor]) -> list[T
     return found
 
 
+def grouped(call: Call, method: str, phi: Float[Tensor, "F N K"], ids: list[Tensor]) -> Attribution:
+    """Values at their places; `delta` sums feature by feature, not place by place. Lesson: 21"""
+    top, _ = call.difference()
+    made = call.attribution(method, spread(call, phi, ids), baseline=call.given)
+    delta = phi.sum(0).T - top
+    return replace(made, delta=delta if isinstance(call.target, str) else delta[0])
+
+
 def _losses(call: Call, keep: Callable, count: int) -> Tensor:
     with torch.no_grad():
         return call.scores(call.inputs) - masked_scores(call, keep, count)  # (F, N, K)
@@ -157,6 +167,7 @@ def _losses(call: Call, keep: Callable, count: int) -> Tensor:
 
 def _windows(x: Tensor, window, stride) -> tuple[Callable, int]:
     """A function from a slice of windows to what they hide (m, ...), and their number."""
+    check.tensor("inputs", x, ndim=tuple(range(2, 9)))
     sizes = tuple(x.shape[1:])
     window = window if isinstance(window, tuple) else (window,)
     stride = stride if isinstance(stride, tuple) else (stride,) * len(sizes)
@@ -241,7 +252,12 @@ class PartialDependence:
 
 
 def partial_dependence(
-    predict: Callable, X, features: Sequence[int], *, grid_resolution: int = 100, percentiles=(0.05, 0.95)
+    predict: Callable,
+    X,
+    features: int | Sequence[int],
+    *,
+    grid_resolution: int = 100,
+    percentiles=(0.05, 0.95),
 ) -> PartialDependence:
     """The mean prediction as a function of one or two features, all else as in the data.
 
@@ -253,17 +269,21 @@ def partial_dependence(
         percentiles: ends of the grid.
 
     Raises:
-        TypeError, ValueError: X is not (N, F), a column is out of range.
+        TypeError, ValueError: X is not (N, F), a column is out of range, X holds whole numbers where the
+            grid does not.
 
     Source: Friedman 2001, section 8.2; scikit-learn's method="brute". Lesson: 21
     """
     check.tensor("X", X, ndim=2)
     check.integer("grid_resolution", grid_resolution, 2)
-    grid = []
+    grid, whole = [], "int" in str(X.dtype)
+    features = [features] if isinstance(features, int) else list(features)
     for j in features:
         check.integer("features", j, 0, X.shape[1] - 1)
         values = np.unique(to_numpy(X[:, j]))
         if len(values) >= grid_resolution:
+            if whole:
+                raise TypeError(f"X has dtype {X.dtype}, which cuts the grid; convert it to floating numbers")
             low, high = (_quantile(np.sort(to_numpy(X[:, j])), p) for p in percentiles)
             values = np.linspace(low, high, grid_resolution)
         grid.append(values)

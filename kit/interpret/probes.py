@@ -36,10 +36,11 @@ class LinearProbe:
         Raises:
             TypeError, ValueError: shapes that do not fit, or fewer than two classes.
         """
+        X, y = torch.as_tensor(X), torch.as_tensor(y)
         check.tensor("X", X, ndim=2, kind="float")
         check.same_length(X=X, y=y)
         check.finite("X", X)
-        self.classes, labels = torch.as_tensor(y).unique(return_inverse=True)
+        self.classes, labels = y.unique(return_inverse=True)
         check.integer("the number of classes in y", len(self.classes), 2)
         signs = 2 * torch.nn.functional.one_hot(labels).to(X.device, torch.float64) - 1
         mean, centre = X.double().mean(0), signs.mean(0)
@@ -51,11 +52,13 @@ class LinearProbe:
 
     def predict(self, X: Float[Tensor, "N D"]) -> Int[Tensor, " N"]:
         """The likeliest class of each row."""
+        X = torch.as_tensor(X)
         return self.classes[(X.double() @ self.weight.T + self.bias).argmax(1)]
 
     def score(self, X: Float[Tensor, "N D"], y: Int[Tensor, " N"]) -> Interval:
         """Accuracy with Wilson's 95% interval."""
-        return wilson_interval(int((self.predict(X) == y).sum()), len(y))
+        check.same_length(X=X, y=y)
+        return wilson_interval(int((self.predict(X) == torch.as_tensor(y)).sum()), len(y))
 
 
 @dataclass(frozen=True)

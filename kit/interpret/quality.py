@@ -1,6 +1,6 @@
 """Is the explanation any good? Tests that an attribution can fail.
 
-completeness_gap  sensitivity_max  infidelity  deletion_curve  insertion_curve  Curve
+completeness_gap  sensitivity_max  infidelity  deletion_curve  Curve
 randomization_test  Randomization
 """
 
@@ -31,11 +31,10 @@ def completeness_gap(
 
     Source: Sundararajan, Taly & Yan 2017, arXiv:1703.01365, proposition 1. Lesson: 21
     """
-    call = Call(forward_func, inputs, baselines, target)
+    call = _one_output(forward_func, inputs, baselines, target)
     return _flat(attributions, call).sum(1) - call.difference()[0][0]
 
 
-@torch.no_grad()
 def sensitivity_max(
     explanation_func: Callable,
     inputs: Inputs,
@@ -104,7 +103,7 @@ def infidelity(
     Source: Yeh et al. 2019, arXiv:1901.09392, definition 1; Captum's infidelity. Lesson: 21
     """
     check.integer("n_perturb_samples", n_perturb_samples, 1)
-    call = Call(forward_func, inputs, None, target)
+    call = _one_output(forward_func, inputs, None, target)
     values, top, total = _flat(attributions, call), call.scores(call.inputs)[:, 0], 0
     for _ in range(n_perturb_samples):
         change, perturbed = perturb_func(inputs)
@@ -141,7 +140,7 @@ def deletion_curve(
 
     Args:
         forward_func, inputs, baselines, target: as for `IntegratedGradients`, a single tensor.
-        attributions: an `Attribution` or values, shaped as the inputs or broadcast to them.
+        attributions: an `Attribution` or values, shaped as the inputs or 1 where they hold for all.
         steps: points of the curve after the first.
         insert: start from the baseline and bring features in; a high area is then good.
 
@@ -151,9 +150,12 @@ def deletion_curve(
     Source: Petsiuk, Das & Saenko 2018, arXiv:1806.07421, section 4.2. Lesson: 21
     """
     check.integer("steps", steps, 1)
-    call = Call(forward_func, inputs, baselines, target)
+    call = _one_output(forward_func, inputs, baselines, target)
     (x,), (b,) = call.inputs, call.baselines
-    rank = _flat(attributions, call).argsort(dim=1, descending=True, stable=True).argsort(1).view(x.shape)
+    values = attributions.values if isinstance(attributions, Attribution) else attributions
+    if values.ndim == x.ndim and all(size in (1, full) for size, full in zip(values.shape, x.shape)):
+        values = values.expand(x.shape)  # a map (N, 1, H, W) holds for every channel
+    rank = _flat(values, call).argsort(dim=1, descending=True, stable=True).argsort(1).view(x.shape)
     shares, scores = torch.linspace(0, 1, steps + 1), []
     for share in shares.tolist():
         changed = rank < round(share * x[0].numel())
@@ -187,10 +189,12 @@ def randomization_test(
         generator: source of the permutations, on the CPU; None uses torch's global one.
 
     Raises:
-        ValueError: the model has no parameters.
+        TypeError, ValueError: the model is no module or has no parameters.
 
     Source: Adebayo et al. 2018, arXiv:1810.03292, section 3. Lesson: 21
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model={check.show(model)} is not a torch.nn.Module; it has no weights to shuffle")
     truth, changed = _ranks(_flat(explain(model))), copy.deepcopy(model)
     names = [n for n, m in changed.named_modules() if any(True for _ in m.parameters(recurse=False))][::-1]
     check.nonempty("model.parameters()", names)
@@ -201,6 +205,13 @@ def randomization_test(
             p.data = p.data.flatten()[order].view_as(p)
         rows.append((truth * _ranks(_flat(explain(changed)))).sum(1))
     return Randomization(tuple(names), torch.stack(rows))
+
+
+def _one_output(*arguments) -> Call:
+    call = Call(*arguments)
+    if isinstance(call.target, str):
+        raise ValueError("target='all' asks for every output; judge one at a time")
+    return call
 
 
 def _ranks(values: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ method's multiplier; autograd then does the rest.
 
 import fnmatch
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import nn
@@ -48,6 +49,8 @@ ELEMENT = ACTIVATION | _words(
     "exp log sqrt rsqrt reciprocal square pow ipow abs clamp sin cos erf rdiv rtruediv"
 )
 POOL = {"max_pool1d", "max_pool2d"}
+#: Where numbers leave the trace and come back, if at all, as constants.
+EXIT = _words("item tolist numpy __float__ __int__ __index__")
 #: Changes smaller than this take the derivative instead of the quotient.
 SMALL = 1e-7
 
@@ -80,7 +83,7 @@ class DeepLift:
         call = Call(self.model, inputs, baselines, target, additional_forward_args)
         trace = _Secants()
         with torch.no_grad():
-            call.scores(tuple(b.clone() for b in call.baselines), forward=trace.around(self.model))
+            call.scores(call.baselines, forward=trace.around(self.model))
         trace.record = iter(trace.tape)
         gradients = call.gradients(call.inputs, forward=trace.around(self.model))
         values = [g * (x - b) for g, x, b in zip(gradients, call.inputs, call.baselines)]
@@ -97,8 +100,8 @@ class LRP:
 
         R_j = Σ_k a_j ρ(w_jk) / (ε + Σ_i a_i ρ(w_ik)) · R_k
 
-    with ρ(w) = w ("epsilon"), w + γ max(w, 0) ("gamma"), max(w, 0) without bias ("z+").
-    Activations pass relevance unchanged, maxima to their winner.
+    with ρ(w) = w ("epsilon"), w + γ max(w, 0) ("gamma", with the bias as it is, as in Captum), max(w, 0)
+    without bias ("z+", meant for a ≥ 0). Activations pass relevance unchanged, maxima to their winner.
 
     Args:
         model: a module.
@@ -122,6 +125,10 @@ class LRP:
         epsilon: float = 1e-9,
         gamma: float | int = 0.25,
     ):
+        if not isinstance(model, nn.Module):
+            raise TypeError(
+                f"model={check.show(model)} is not a torch.nn.Module; the rules go by its modules"
+            )
         check.number("epsilon", epsilon, above=0)
         check.number("gamma", gamma, 0)
         self.model, self.epsilon, self.gamma = model, epsilon, gamma
@@ -136,20 +143,28 @@ class LRP:
         """Relevances; `delta` = their sum - f(x), what biases and the stabilizer took (no warning).
 
         Raises:
-            TypeError, ValueError: as `Saliency`, or an operation has no rule (it is named).
+            TypeError, ValueError: as `Saliency`; an operation has no rule (it is named), or a rule met no
+                layer that it could be applied to.
         """
         call = Call(self.model, inputs, 0, target, additional_forward_args)
-        fixed = {n: p.detach() for n, p in self.model.named_parameters(remove_duplicate=False)}
-        rule_of = {}
-        for name, parameter in fixed.items():
-            owner = name.rpartition(".")[0]
-            rule_of[id(parameter)] = next(
-                (r for p, r in self.rules.items() if fnmatch.fnmatch(owner, p)), "epsilon"
-            )
+        fixed, rule_of = {}, {}
+        for owner, module in self.model.named_modules():  # each once; a tied weight has one rule a module
+            rule = next((r for p, r in self.rules.items() if fnmatch.fnmatch(owner, p)), "epsilon")
+            for name, parameter in module.named_parameters(recurse=False):
+                fixed[f"{owner}.{name}".removeprefix(".")] = kept = parameter.detach()
+                rule_of[id(kept)] = rule
         trace = _Relevance(rule_of, self.epsilon, self.gamma)
-        gradients = call.gradients(
-            call.inputs, forward=trace.around(lambda *x: functional_call(self.model, fixed, x))
-        )
+
+        def traced(*arguments):
+            run = partial(functional_call, self.model, fixed, tie_weights=False)
+            out = trace.around(lambda *x: run(x))(*arguments)
+            _refuse_hidden(out)
+            return out
+
+        gradients = call.gradients(call.inputs, forward=traced)
+        for rule in set(rule_of.values()) - trace.applied - {"epsilon"}:
+            told = f"rule {rule!r} met no linear or convolutional operation"
+            raise ValueError(f"{told}; write the layer with F.linear or F.conv2d, kit's with layers.fused")
         with torch.no_grad():
             top = call.scores(call.inputs).T
         values = [x * g for x, g in zip(call.inputs, gradients)]
@@ -162,7 +177,7 @@ class _Trace(TorchFunctionMode):
     def around(self, function: Callable) -> Callable:
         def traced(*args):
             with self:
-                return function(*(a.clone() if isinstance(a, Tensor) else a for a in args))
+                return function(*args)
 
         return traced
 
@@ -183,7 +198,7 @@ class _Relevance(_Trace):
 
     def __init__(self, rule_of: dict[int, str], epsilon: float, gamma: float | int):
         super().__init__()
-        self.rule_of, self.epsilon, self.gamma = rule_of, epsilon, gamma
+        self.rule_of, self.epsilon, self.gamma, self.applied = rule_of, epsilon, gamma, set()
 
     def operation(self, name: str, func: Callable, args: tuple, kwargs: dict):
         active = [a for a in _tensors((args, kwargs)) if a.requires_grad]
@@ -191,6 +206,8 @@ class _Relevance(_Trace):
             z = args[0].detach()
             y = func(z.clone(), *args[1:], **kwargs)
             return _with_slope(y, (args[0], torch.where(z == 0, 0, y / z)))
+        if func.__name__ in EXIT and active:
+            raise ValueError(_refusal("LRP", name))
         out = func(*args, **kwargs)
         if name in WEIGHTED and active:
             return self.weighted(out, func, args, kwargs)
@@ -204,6 +221,7 @@ class _Relevance(_Trace):
         x, weight, bias, *rest = *args, *[None] * (3 - len(args))
         bias = kwargs.pop("bias", bias)
         rule, p = self.rule_of.get(id(weight), "epsilon"), z
+        self.applied.add(rule)
         if rule == "gamma":
             p = func(x, weight + self.gamma * weight.clamp(min=0), bias, *rest, **kwargs)
         elif rule == "z+":
@@ -221,11 +239,13 @@ class _Secants(_Trace):
         self.record = None
 
     def operation(self, name: str, func: Callable, args: tuple, kwargs: dict):
-        tensors = [t for t in _tensors((args, kwargs)) if name not in JOINT or not t.is_floating_point()]
-        ours = name in FIRST | PRODUCT | ELEMENT | POOL | {"softmax", "layer_norm"}
+        leaves = func.__name__ in EXIT | {"__bool__"}
+        joint = name in JOINT and not leaves
+        tensors = [t for t in _tensors((args, kwargs)) if not (joint and t.is_floating_point())]
+        ours = name in FIRST | PRODUCT | ELEMENT | POOL | {"softmax", "log_softmax", "layer_norm"}
         before = [] if self.record else [t if isinstance(t, nn.Parameter) else t.clone() for t in tensors]
         out = None if ours and self.record else func(*args, **kwargs)
-        if not tensors or not (ours or any(t.is_floating_point() for t in _tensors(out))):
+        if not tensors or not (ours or leaves or any(t.is_floating_point() for t in _tensors(out))):
             return out
         if self.record is None:
             self.tape.append((name, before))
@@ -256,6 +276,19 @@ def _refusal(method: str, name: str) -> str:
     return f"{method} has no rule for the operation {name!r} on the model's way; use IntegratedGradients"
 
 
+def _refuse_hidden(out) -> None:
+    """Raise ValueError if a torch.autograd.Function, into which no trace looks, made a part of `out`."""
+    todo, seen = [getattr(out, "grad_fn", None)], set()
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        if isinstance(node, torch.autograd.function.BackwardCFunction):
+            raise ValueError(_refusal("LRP", type(node).__name__.removesuffix("Backward")))
+        seen.add(node)
+        todo += [parent for parent, _ in node.next_functions]
+
+
 def _with_slope(value: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
     """`value`, with the given slopes towards the given tensors."""
     linear = sum(x * slope for x, slope in parts)
@@ -279,12 +312,21 @@ def _product(func: Callable, x: Tensor, y: Tensor, x0: Tensor, y0: Tensor) -> Te
     return func(x, y).detach() + linear - linear.detach()
 
 
-def _softmax(f: Callable, x: Tensor, x0: Tensor, args: tuple, kwargs: dict) -> Tensor:
+def _exponentials(x: Tensor, x0: Tensor, args: tuple, kwargs: dict) -> tuple[Tensor, ...]:
     dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
     top = torch.maximum(x, x0).amax(dim, keepdim=True).detach()  # one constant for both
     e, e0 = _secant(torch.exp, x - top, x0 - top), (x0 - top).exp()
-    total, total0 = e.sum(dim, keepdim=True), e0.sum(dim, keepdim=True)
+    return top, e, e0, e.sum(dim, keepdim=True), e0.sum(dim, keepdim=True)
+
+
+def _softmax(f: Callable, x: Tensor, x0: Tensor, args: tuple, kwargs: dict) -> Tensor:
+    _, e, e0, total, total0 = _exponentials(x, x0, args, kwargs)
     return _product(torch.mul, e, _secant(torch.reciprocal, total, total0), e0, 1 / total0)
+
+
+def _log_softmax(f: Callable, x: Tensor, x0: Tensor, args: tuple, kwargs: dict) -> Tensor:
+    top, _, _, total, total0 = _exponentials(x, x0, args, kwargs)
+    return x - top - _secant(torch.log, total, total0)
 
 
 def _layer_norm(f: Callable, x: Tensor, x0: Tensor, args: tuple, kwargs: dict) -> Tensor:
@@ -315,4 +357,5 @@ def _max_pool(f: Callable, x: Tensor, x0: Tensor, args: tuple, kwargs: dict) -> 
     return _with_slope(y, (at(x, i), slope), (at(x, i0), slope0))
 
 
-_RULES = {"softmax": _softmax, "layer_norm": _layer_norm, "max_pool1d": _max_pool, "max_pool2d": _max_pool}
+_RULES = {"softmax": _softmax, "log_softmax": _log_softmax, "layer_norm": _layer_norm}
+_RULES |= {"max_pool1d": _max_pool, "max_pool2d": _max_pool}

@@ -6,7 +6,6 @@ shapley_values  ShapleyValues  ShapleyValueSampling  KernelShap  linear_shap
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ import torch
 from kit import check
 from kit.interpret.attribution import Attribution
 from kit.interpret.calls import Baselines, Call, Inputs, Method, Target
-from kit.interpret.perturbation import feature_ids, masked_scores, spread
+from kit.interpret.perturbation import feature_ids, grouped, masked_scores
 from kit.shapes import Float, Tensor
 
 
@@ -69,7 +68,7 @@ class ShapleyValues(Method):
             TypeError, ValueError: as `FeatureAblation`, or more than 16 features.
         """
         game = _Game(self.forward_func, (inputs, baselines, target, additional_forward_args), feature_mask)
-        return game.attribution("ShapleyValues", shapley_values(game, game.players))
+        return grouped(game.call, "ShapleyValues", shapley_values(game, game.players), game.ids)
 
 
 class _Sampled(Method):
@@ -95,7 +94,8 @@ class _Sampled(Method):
             TypeError, ValueError: as `FeatureAblation`, or too few `n_samples`.
         """
         game = _Game(self.forward_func, (inputs, baselines, target, additional_forward_args), feature_mask)
-        return game.attribution(type(self).__name__, self._solve(game, n_samples, generator))
+        phi = self._solve(game, n_samples, generator)
+        return grouped(game.call, type(self).__name__, phi, game.ids)
 
 
 class ShapleyValueSampling(_Sampled):
@@ -122,8 +122,8 @@ class KernelShap(_Sampled):
 
     Coalitions are taken in pairs with their complements, whole sizes first, and the fit is
     solved exactly under the constraint that the values sum to f(x) - f(baseline). `n_samples`
-    evaluations per sample, at least 2 F (None: 2 F + 2048); with 2^F - 2 or more all coalitions
-    are used and the result is exact.
+    evaluations per sample, at least 2 F (None: 2 F + 2048), and more where those drawn do not determine
+    the values; with 2^F - 2 or more all coalitions are used and the result is exact.
 
     Source: Lundberg & Lee 2017, arXiv:1705.07874, theorem 2; Covert & Lee 2021, arXiv:2012.01536,
     equation 7 and section 4.2. Lesson: 21
@@ -142,7 +142,11 @@ class KernelShap(_Sampled):
         A = (Z.T * weights.to(flat)) @ Z + 1  # + 1: the constraint itself, so that A is regular for F = 1
         b = (Z.T * weights.to(flat)) @ gain + whole
         ones = torch.ones_like(A[:, :1])
-        p, u = torch.linalg.solve(A, torch.cat([b, ones], 1)).split([b.shape[1], 1], 1)
+        root, failed = torch.linalg.cholesky_ex(A)
+        pivots = root.diagonal().square()
+        if failed or bool(pivots.min() < 1e-9 * pivots.max()):
+            raise ValueError(f"n_samples={n_samples} coalitions do not determine {F} values; draw more")
+        p, u = torch.cholesky_solve(torch.cat([b, ones], 1), root).split([b.shape[1], 1], 1)
         phi = p - u * (p.sum(0) - whole) / u.sum()
         return phi.to(worth).view(F, *worth.shape[1:])
 
@@ -165,8 +169,9 @@ def linear_shap(
 
     Source: Lundberg & Lee 2017, arXiv:1705.07874, corollary 1. Lesson: 21
     """
-    for name, tensor in (("weight", weight), ("background", background)):
-        check.tensor(name, tensor, last=inputs.shape[-1])
+    check.tensor("inputs", inputs, ndim=2)
+    check.tensor("weight", weight, ndim=(1, 2), last=inputs.shape[1])
+    check.tensor("background", background, ndim=2, last=inputs.shape[1])
     mean = background.mean(0, keepdim=True)
     target = "all" if weight.ndim == 2 else None
     call = Call(lambda x: x @ weight.T if target else x @ weight, inputs, mean, target)
@@ -184,13 +189,6 @@ class _Game:
     def __call__(self, table: Tensor) -> Float[Tensor, "M N K"]:
         table = table.to(self.ids[0].device)
         return masked_scores(self.call, lambda part: [table[part][:, i] for i in self.ids], len(table))
-
-    def attribution(self, method: str, phi: Tensor) -> Attribution:
-        """Values at their places; the sums are checked feature by feature, not place by place."""
-        top, _ = self.call.difference()
-        made = self.call.attribution(method, spread(self.call, phi, self.ids), baseline=self.call.given)
-        delta = phi.sum(0).T - top
-        return replace(made, delta=delta if isinstance(self.call.target, str) else delta[0])
 
 
 def _coalitions(F: int, budget: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,7 @@ class Rule:
 
     def covers(self, X) -> np.ndarray:
         """Which rows fulfil all conditions, (N,) bool."""
-        X, found = to_numpy(X), np.ones(len(X), bool)
+        X, found = to_numpy(X).astype(np.float64), np.ones(len(X), bool)
         for j, above, threshold in self.conditions:
             found &= (X[:, j] > threshold) == above
         return found
@@ -92,7 +92,7 @@ def surrogate_rules(
     check.integer("min_rows", min_rows, 1)
     names = tuple(f"x{j}" for j in range(X.shape[1])) if names is None else tuple(names)
     check.same_length(names=names, **{"X.shape[1]": range(X.shape[1])})
-    array = to_numpy(X)
+    array = to_numpy(X).astype(np.float64)  # bytes would overflow in the middle between two of them
     check.finite("X", array)
     classes, labels = np.unique(to_numpy(predict(X)), return_inverse=True)
     rules: list[Rule] = []
@@ -101,9 +101,8 @@ def surrogate_rules(
         counts = np.bincount(labels[rows], minlength=len(classes))
         split = _best_split(array[rows], np.eye(len(classes))[labels[rows]], min_rows)
         if len(conditions) == max_depth or counts.max() == len(rows) or split is None:
-            rules.append(
-                Rule(conditions, classes[counts.argmax()].item(), len(rows), counts.max() / len(rows))
-            )
+            label = classes.tolist()[counts.argmax()]
+            rules.append(Rule(conditions, label, len(rows), counts.max() / len(rows)))
             return
         above = array[rows, split[0]] > split[1]
         for side in (False, True):
@@ -128,7 +127,8 @@ def _best_split(X: np.ndarray, onehot: np.ndarray, min_rows: int) -> tuple[int, 
         impurity[(x[1:] <= x[:-1]) | (np.minimum(size, n - size)[:, 0] < min_rows)] = np.inf
         if n > 1 and impurity.min() < best[0] - 1e-9:
             at = impurity.argmin()
-            best = impurity[at], (j, float((x[at] + x[at + 1]) / 2))
+            middle = x[at] / 2 + x[at + 1] / 2
+            best = impurity[at], (j, float(middle if middle < x[at + 1] else x[at]))
     return best[1]
 
 
@@ -147,6 +147,7 @@ class Counterfactual:
     distance: Float[Tensor, " N"]
 
 
+@torch.no_grad()
 def counterfactual(
     model: Callable,
     inputs: Float[Tensor, "N D"],
@@ -174,7 +175,8 @@ def counterfactual(
         steps, lr: of the search; lr in units of `scale`.
 
     Raises:
-        TypeError, ValueError: inputs are not (N, D), a column or the target is out of range.
+        TypeError, ValueError: inputs are not (N, D), a column or the target is out of range, a scale is not
+            above 0 (a median absolute deviation can be 0).
 
     Source: Wachter, Mittelstadt & Russell 2017, arXiv:1711.00399, equations 1-2. Lesson: 21
     """
@@ -183,16 +185,14 @@ def counterfactual(
     check.integer("steps", steps, 1)
     check.number("lr", lr, above=0)
     scale = torch.as_tensor(scale).to(inputs).expand(inputs.shape[1])
+    check.number("min(scale)", float(scale.min()), above=0)
     for j in immutable:
         check.integer("immutable", j, 0, inputs.shape[1] - 1)
     free = torch.tensor([j not in immutable for j in range(inputs.shape[1])], device=inputs.device)
-
-    def margin(x: Tensor) -> Tensor:
-        return _margin(model(x), target)
-
     low, high = (torch.as_tensor(b).to(inputs) for b in bounds or (-torch.inf, torch.inf))
-    call, x, best = Call(margin, inputs), inputs.detach(), inputs.detach()
-    nearest, strength = torch.full_like(x[:, 0], torch.inf), torch.ones_like(x[:, 0])
+    call, x, best = Call(lambda x: _margin(model(x), target), inputs), inputs.detach(), inputs.detach()
+    there = (call.scores((x,))[:, 0] < 0) & ((x >= low) & (x <= high)).all(1)  # nothing need change
+    nearest, strength = torch.where(there, 0.0, torch.inf).to(x), torch.ones_like(x[:, 0])
     for _ in range(steps):
         direction = call.gradients((x,))[0][0] * scale
         step = lr * strength[:, None] * direction / direction.norm(dim=1, keepdim=True).clamp(min=1e-12)
@@ -200,8 +200,7 @@ def counterfactual(
         move = move.sign() * (move.abs() - lr / 4).clamp(min=0)  # the proximal step of the L1 distance
         x = torch.where(free, torch.minimum(torch.maximum(inputs + move * scale, low), high), inputs)
         distance = ((x - inputs).abs() / scale).sum(1)
-        with torch.no_grad():
-            reached = margin(x) < 0
+        reached = call.scores((x,))[:, 0] < 0
         closer = reached & (distance < nearest)
         best, nearest = torch.where(closer[:, None], x, best), torch.where(closer, distance, nearest)
         strength = torch.where(reached, strength * 0.8, strength * 1.05).clamp(0.05, 20)

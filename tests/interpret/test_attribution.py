@@ -67,3 +67,10 @@ def test_indices_out_of_range_are_named():
         with pytest.raises(ValueError) as error:
             call()
         assert str(error.value) == text
+
+
+def test_values_that_are_not_numbers_are_drawn_as_nothing():
+    for shape in ((2, 3), (2, 3, 3)):
+        made = Attribution(torch.full(shape, float("nan")), "Saliency")
+        assert "from nan to nan" in made.to_svg()
+        parse(made.to_svg())

@@ -132,3 +132,43 @@ def test_bad_arguments_are_named(mlp, rows):
         with pytest.raises(ValueError) as error:
             call()
         assert str(error.value) == text
+
+
+def test_a_map_of_gradcam_can_be_judged_by_deletion(seeded):
+    images = torch.rand(2, 3, 8, 8)
+    model = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2))
+    seen = interpret.GradCAM(model, "0").attribute(images, 1)
+    a = interpret.deletion_curve(model, images, seen, target=1)
+    b = interpret.deletion_curve(model, images, seen.values.expand(-1, 3, -1, -1), target=1)
+    assert torch.equal(a.scores, b.scores)
+
+
+def test_sensitivity_of_an_explanation_written_by_hand(mlp, rows):
+    def by_hand(x):
+        x = x.clone().requires_grad_()
+        return torch.autograd.grad(mlp(x)[:, 1].sum(), x)[0]
+
+    def kits(x):
+        return interpret.Saliency(mlp).attribute(x, 1, abs=False)
+
+    a, b = (
+        interpret.sensitivity_max(e, rows, perturb_func=shifted, n_perturb_samples=1) for e in (by_hand, kits)
+    )
+    torch.testing.assert_close(a, b)
+
+
+@own_checks
+def test_several_outputs_and_functions_are_refused(mlp, rows):
+    def nothing(x):
+        return 0 * x, x
+
+    for call in (
+        lambda: interpret.completeness_gap(mlp, rows, rows, 0, "all"),
+        lambda: interpret.infidelity(mlp, nothing, rows, rows, target="all"),
+        lambda: interpret.deletion_curve(mlp, rows, rows, target="all"),
+    ):
+        with pytest.raises(ValueError) as error:
+            call()
+        assert str(error.value) == "target='all' asks for every output; judge one at a time"
+    with pytest.raises(TypeError, match=r"is not a torch\.nn\.Module; it has no weights to shuffle$"):
+        interpret.randomization_test(torch.sin, lambda model: rows)

@@ -219,3 +219,55 @@ def test_bad_names_are_named(outer, gpt):
         with pytest.raises(kind) as error:
             call()
         assert str(error.value).startswith(text) if kind is TypeError else str(error.value) == text
+
+
+def test_a_module_that_runs_twice_is_patched_run_by_run(seeded):
+    act = nn.Tanh()
+    model = nn.Sequential(nn.Linear(4, 4), act, nn.Linear(4, 4), act)
+    a, b = torch.randn(3, 4), torch.randn(3, 4)
+    clean, cache = interpret.run_with_cache(model, a)
+    assert torch.equal(interpret.patch(model, b, name="1", cache=cache), clean)
+    del cache["1:1"]
+    with pytest.raises(ValueError, match=r"^name='1:1' is not known; "):
+        interpret.patch(model, b, name="1", cache=cache)
+    assert hooks_of(model) == 0
+
+
+def test_patching_effects_take_single_tensors_and_names(gpt):
+    clean = torch.tensor([[1, 2, 7, 4, 5]])
+    options = {"metric": lambda logits: logits[0, -1, 3]}
+    a = interpret.patching_effects(gpt, clean, TOKENS, names="transformer.h.0", **options)
+    b = interpret.patching_effects(gpt, (clean,), (TOKENS,), names=["transformer.h.0"], **options)
+    assert torch.equal(a, b)
+    assert a.shape == (1, 1)
+    with pytest.raises(TypeError) as error:
+        interpret.patching_effects(gpt, clean, TOKENS, names="lm_head", metric=lambda logits: logits[0, -1])
+    assert str(error.value) == "metric(output)=Tensor(11,) of torch.float32 is not a number; give a float"
+
+
+class Fails(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 3)
+
+    def forward(self, x):
+        self.conv(x)
+        raise ZeroDivisionError
+
+
+def test_nothing_is_left_behind_after_an_error_in_the_model():
+    model, x = Fails(), torch.zeros(1, 1, 4, 4)
+    for call in (
+        lambda: interpret.run_with_cache(model, x),
+        lambda: interpret.GradCAM(model, "conv").attribute(x),
+        lambda: interpret.ablate_heads(model, x, heads={"conv": [0]}, num_heads=2),
+        lambda: interpret.LRP(model).attribute(x),
+        lambda: interpret.DeepLift(model).attribute(x),
+        lambda: interpret.attention_maps(model, x),
+    ):
+        with pytest.raises(ZeroDivisionError):
+            call()
+        assert hooks_of(model) == 0
+        assert not torch.overrides._get_current_function_mode_stack()
+        assert torch.is_grad_enabled()
+        assert all(p.requires_grad for p in model.parameters())

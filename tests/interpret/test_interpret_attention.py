@@ -102,3 +102,12 @@ def test_what_has_no_attention_is_refused():
         with pytest.raises(ValueError) as error:
             call()
         assert str(error.value) == text
+
+
+def test_maps_of_a_single_head_and_of_a_single_sample(seeded):
+    q, k = torch.randn(2, 6, 8), torch.randn(2, 3, 8)
+    (weights,) = interpret.attention_maps(nn.functional.scaled_dot_product_attention, q, k, k)
+    torch.testing.assert_close(weights, (q @ k.transpose(1, 2) / 8**0.5).softmax(-1)[:, None])
+    attention = nn.MultiheadAttention(8, 2).eval()
+    (weights,) = interpret.attention_maps(lambda x: attention(x, x, x)[0], q[0])
+    assert weights.shape == (1, 2, 6, 6)

@@ -106,3 +106,11 @@ def test_bad_arguments_are_named():
         with pytest.raises(ValueError) as error:
             call()
         assert str(error.value) == text
+
+
+@own_checks
+def test_a_probe_takes_arrays(seeded):
+    X, y = torch.randn(20, 3, generator=seeded), torch.arange(20) % 2
+    a, b = interpret.LinearProbe().fit(X, y), interpret.LinearProbe().fit(X.numpy(), y.numpy())
+    assert torch.equal(a.weight, b.weight)
+    assert a.score(X, y) == b.score(X.numpy(), y.numpy())

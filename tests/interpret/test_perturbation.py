@@ -168,3 +168,24 @@ def test_bad_arguments_are_named(mlp, rows, cnn, images):
         with pytest.raises(kind) as error:
             call()
         assert str(error.value) == text
+
+
+def test_partial_dependence_takes_one_column_and_refuses_a_cut_grid():
+    X = np.arange(60).reshape(30, 2)
+
+    def first(X):
+        return X[:, 0].astype(float)
+
+    one = interpret.partial_dependence(first, X.astype(float), 0, grid_resolution=5)
+    np.testing.assert_allclose(one.average[0], one.grid_values[0])
+    with pytest.raises(TypeError) as error:
+        interpret.partial_dependence(first, X, [0], grid_resolution=5)
+    assert str(error.value) == "X has dtype int64, which cuts the grid; convert it to floating numbers"
+    few = interpret.partial_dependence(first, X % 4, [0], grid_resolution=5)  # its own values need no cut
+    np.testing.assert_array_equal(few.average[0], [0, 2])
+
+
+@own_checks
+def test_occlusion_needs_a_dimension_to_slide_along():
+    with pytest.raises(ValueError, match=r"^inputs has shape \(2,\), 2 or 3 or "):
+        interpret.Occlusion(lambda x: x).attribute(torch.ones(2), (1,))

@@ -1,5 +1,7 @@
 """DeepLift and LRP equal Captum's where its hooks see everything, and stay right where they do not."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -213,9 +215,35 @@ def test_what_hides_from_the_trace_is_refused(rows):
         r"use IntegratedGradients$",
     ):
         interpret.DeepLift(lambda x: Hidden.apply(x).sum(1)).attribute(rows)
+    calls = itertools.count()
     wrong(
-        lambda: interpret.DeepLift(lambda x: x.exp().sum(1) if x.any() else x.sin().sum(1)).attribute(rows),
+        lambda: interpret.DeepLift(lambda x: (x.sin() if next(calls) else x.exp()).sum(1)).attribute(rows),
         "the model does other operations for the baseline; use IntegratedGradients",
+    )
+
+
+@pytest.mark.parametrize(
+    ("forward", "name"),
+    [
+        (lambda x: (2 * x if x.sum() > 0 else 3 * x).sum(1), "bool"),
+        (lambda x: (x * x.sum().item()).sum(1), "item"),
+        (lambda x: x[:, int(x.abs().sum(0).argmax())], "int"),
+    ],
+)
+def test_numbers_that_leave_the_trace_are_refused(rows, forward, name):
+    x = rows.abs().flip(1).cumsum(1)  # complete by chance, were it not refused
+    text = f"DeepLift has no rule for the operation {name!r} on the model's way; use IntegratedGradients"
+    wrong(lambda: interpret.DeepLift(forward).attribute(x), text)
+
+
+def test_lrp_refuses_numbers_that_leave_the_trace(rows, seeded):
+    class Scaled(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * x.sum().item()
+
+    wrong(
+        lambda: interpret.LRP(Scaled(6, 2).double()).attribute(rows, target=0),
+        "LRP has no rule for the operation 'item' on the model's way; use IntegratedGradients",
     )
 
 
@@ -230,3 +258,73 @@ def test_bad_rules_are_named(mlp):
         "rules='conv*' is not known; choose from , 0, 1, 2, 3, 4",
     )
     wrong(lambda: interpret.LRP(mlp, epsilon=0.0), "epsilon=0.0 is out of range; give a float > 0")
+
+
+def test_deeplift_passes_a_log_softmax(rows, seeded):
+    x, x0 = rows, rows.roll(1, 0)
+    made = interpret.DeepLift(lambda x: torch.log_softmax(x, 1)).attribute(x, x0, "all")
+    assert made.delta.abs().max() < 1e-12
+    top = torch.maximum(x, x0).amax(1, keepdim=True)
+    e, e0 = (x - top).exp(), (x0 - top).exp()
+    curve = (e.sum(1) / e0.sum(1)).log() / (e.sum(1) - e0.sum(1))  # Δ log Σ / Δ Σ
+    for k in range(6):
+        near(made.values[k], (x - x0) * (torch.arange(6) == k) - curve[:, None] * (e - e0))
+
+
+class Bend(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x.sigmoid())
+        return x.sigmoid()
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0] * (1 - ctx.saved_tensors[0])
+
+
+class Bent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.head = nn.Linear(6, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(Bend.apply(self.first(x)))
+
+
+class Tied(nn.Module):
+    """One layer under two names, and two layers that share a weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 6, bias=False), nn.Linear(6, 6, bias=False)
+        self.c, self.b.weight = self.a, self.a.weight
+
+    def forward(self, x):
+        return self.c(F.relu(self.b(F.relu(self.a(x)))))
+
+
+def test_lrp_knows_tied_weights(rows, seeded):
+    made = interpret.LRP(Tied().double(), {"b": "gamma"}).attribute(rows, target="all")
+    assert made.delta.abs().max() < 1e-6
+    assert made.values.abs().max() > 1e-3
+
+
+@own_checks
+def test_lrp_refuses_what_it_cannot_do_rightly(rows, seeded):
+    wrong(
+        lambda: interpret.LRP(Bent().double()).attribute(rows, target=0),
+        "LRP has no rule for the operation 'Bend' on the model's way; use IntegratedGradients",
+    )
+    kits = nn.Sequential(layers.Linear(6, 4), nn.ReLU(), layers.Linear(4, 2)).double()
+    a, b = (interpret.LRP(kits, rule).attribute(rows, target=0).values for rule in ("gamma", "epsilon"))
+    assert not torch.allclose(a, b)
+    with layers.fused(False):
+        near(interpret.LRP(kits).attribute(rows, target=0).values, b)
+        wrong(
+            lambda: interpret.LRP(kits, "gamma").attribute(rows, target=0),
+            "rule 'gamma' met no linear or convolutional operation; write the layer with F.linear or "
+            "F.conv2d, kit's with layers.fused",
+        )
+    with pytest.raises(TypeError) as error:
+        interpret.LRP(torch.sin)
+    assert str(error.value).endswith("is not a torch.nn.Module; the rules go by its modules")

@@ -148,3 +148,21 @@ def test_bad_arguments_are_named(mlp, rows):
         with pytest.raises(ValueError) as error:
             call()
         assert str(error.value) == text
+
+
+@pytest.mark.parametrize(("players", "n"), [(4, 8), (5, 10), (10, 20), (20, 60)])
+def test_coalitions_that_do_not_determine_the_values_are_refused(players, n):
+    weight = torch.arange(1.0, players + 1, dtype=torch.float64)
+    x, refused = torch.ones(1, players, dtype=torch.float64), 0
+    for seed in range(40):
+        try:
+            made = interpret.KernelShap(lambda x: x @ weight).attribute(
+                x, n_samples=n, generator=torch.Generator().manual_seed(seed)
+            )
+        except ValueError as error:
+            refused += 1
+            assert str(error) == f"n_samples={n} coalitions do not determine {players} values; draw more"
+        else:  # any that do give back a linear score exactly
+            torch.testing.assert_close(made.values[0], weight, rtol=0, atol=1e-6)
+    assert refused < 40
+    assert (refused > 0) == (n == 2 * players)

@@ -121,3 +121,29 @@ def test_bad_arguments_are_named(table):
         with pytest.raises(ValueError) as error:
             call()
         assert str(error.value) == text
+
+
+def test_rules_of_bytes_of_neighbouring_floats_and_of_words():
+    pixels = np.array([[200], [210], [240], [250]], dtype=np.uint8)
+    made = interpret.surrogate_rules(lambda X: np.asarray(X)[:, 0] > 220, pixels)
+    assert [rule.conditions for rule in made.rules] == [((0, False, 225.0),), ((0, True, 225.0),)]
+    one, two = np.float32(1), np.nextafter(np.float32(1), np.float32(2))
+    words = np.array(["no", "yes"], dtype=object)
+    for column in (np.array([[one], [two]]), np.array([[1.0], [np.nextafter(1.0, 2)]])):
+        made = interpret.surrogate_rules(lambda X: words, column)
+        assert made.predict(column).tolist() == ["no", "yes"]
+
+
+def test_what_is_already_as_wished_stays_unless_it_is_out_of_bounds():
+    def first(x):
+        return x[:, 0]
+
+    x = torch.tensor([[1.0, 0.0], [3.0, 0.0]])
+    made = interpret.counterfactual(first, x, 1, bounds=(-2, 2), steps=200)
+    assert made.success.all()
+    assert made.change[0].tolist() == [0, 0]
+    assert made.values[1, 0] <= 2
+    assert interpret.counterfactual(first, x, 1, steps=1).distance.tolist() == [0, 0]
+    with pytest.raises(ValueError) as error:
+        interpret.counterfactual(first, x, 1, scale=torch.tensor([1.0, 0.0]))
+    assert str(error.value) == "min(scale)=0.0 is out of range; give a float > 0"
