@@ -1,8 +1,8 @@
 """A DP-SGD epoch beside Opacus; k, l and t of Adult beside pandas' groupby written by hand.
 
 Both sides of DP-SGD draw by Poisson sampling from the same tensors, clip and add noise; the same
-network, batch size and loss. Opacus' ghost clipping never holds per-sample gradients: it is listed
-to be seen, not to be beaten.
+network, batch size and loss. The target is Opacus with hooks, which holds per-sample gradients; its ghost
+clipping does not, nor does kit.
 """
 
 import warnings

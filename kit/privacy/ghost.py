@@ -19,7 +19,6 @@ import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.func import functional_call, grad, vmap
-from torch.nn import functional as F
 
 from kit import check, layers
 from kit.shapes import Float, Tensor
@@ -31,7 +30,7 @@ CHUNK_NUMBERS = 2**22
 
 
 class Call(NamedTuple):
-    """One layer in a forward pass: its trained parameters, its input, its output's place in the graph."""
+    """One layer in a forward pass: what it saw, and where its output is in the graph. Lesson: 19"""
 
     layer: nn.Module
     names: tuple[str, ...]  # of the parameters, in the whole module
@@ -152,9 +151,9 @@ def _squares(call: Call, x: Tensor, g: Tensor) -> Float[Tensor, "B"]:
         return (G @ G.mT * ((row[:, :, None] == row[:, None, :]) & learned[:, None])).sum((1, 2))
     if kind in LINEAR:
         A, G = x.reshape(B, -1, x.shape[-1]), g.reshape(B, -1, g.shape[-1])  # (B, T, I), (B, T, O)
-    elif kind in CONVOLUTION and _is_simple(layer):
-        A = F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride).mT  # the patches seen
-        G = g.flatten(2).mT
+    elif kind in CONVOLUTION and layer.groups == 1 and getattr(layer, "padding_mode", "zeros") == "zeros":
+        patches = layers.im2col(x, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+        A, G = patches.reshape(B, layer.weight[0].numel(), -1).mT, g.flatten(2).mT
     else:
         one = lambda own, x, g: (functional_call(layer, own, (x[None],)) * g[None]).sum()  # noqa: E731
         each = vmap(grad(one), (None, 0, 0))({name: p.detach() for name, p in call.own.items()}, x, g)
@@ -162,12 +161,8 @@ def _squares(call: Call, x: Tensor, g: Tensor) -> Float[Tensor, "B"]:
     found = G.sum(1).square().sum(1) if "bias" in call.own else 0
     if "weight" not in call.own:
         return found
+    if A.shape[1] == 1:
+        return found + A.square().sum((1, 2)) * G.square().sum((1, 2))
     if 2 * A.shape[1] ** 2 <= A.shape[2] * G.shape[2]:
         return found + (A @ A.mT * (G @ G.mT)).sum((1, 2))
-    return found + (G.mT @ A).square().sum((1, 2))
-
-
-def _is_simple(layer: nn.Module) -> bool:
-    """A convolution that `unfold` describes."""
-    zeros = getattr(layer, "padding_mode", "zeros") == "zeros"
-    return layer.groups == 1 and zeros and not isinstance(layer.padding, str)
+    return found + torch.linalg.vector_norm(G.mT @ A, dim=(1, 2)).square()

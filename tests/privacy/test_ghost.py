@@ -65,6 +65,10 @@ CASES = {
         convolutions(nn.Conv2d(3, 6, 3, groups=3, padding="same"), features=432),
         images(),
     ),
+    "padding same": lambda: (
+        convolutions(nn.Conv2d(3, 2, 3, dilation=2, padding="same"), features=144),
+        images(),
+    ),
     "reflected": lambda: (
         convolutions(nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect"), features=144),
         images(),
