@@ -3,6 +3,7 @@
 Groups  columns  factorize
 """
 
+import functools
 import itertools
 import math
 import sys
@@ -38,14 +39,13 @@ class Groups:
 
         Raises: ValueError for missing values or another length than `rows`.
         """
-        found = cls((), (), np.zeros(rows, np.intp))
-        table = {} if features is None else columns(name, features)
+        table, found = {} if features is None else columns(name, features), []
         for key, column in table.items():
             label = name if len(table) == 1 else f"{name}[{key!r}]"
             check.same_length(**{"y_true": range(rows), label: column})
             codes, levels = factorize(label, column)
-            found *= cls((key,), (levels,), codes)
-        return found
+            found.append(cls((key,), (levels,), codes))
+        return functools.reduce(cls.__mul__, found) if found else cls((), (), np.zeros(rows, np.intp))
 
     def __mul__(self, other: "Groups") -> "Groups":
         """All combinations of these groups with those of another feature."""
