@@ -101,8 +101,9 @@ class PGD:
         size = self.step_size or self.eps / (30 if self.norm == "linf" else 40)
         uphill = -size if self.targeted else size
         moved = x = x.detach().clone()
+        low, high = (x - self.eps).clamp(*self.bounds), (x + self.eps).clamp(*self.bounds)
         if self.random_start:
-            moved = (x + self.eps * _in_ball(x, self.norm, generator)).clamp(*self.bounds)
+            moved = (x + self.eps * _in_ball(x, self.norm, generator)).clamp(low, high)
         for step in range(self.steps):
             leaf = moved.detach().requires_grad_()
             logits = model(leaf)
@@ -110,14 +111,12 @@ class PGD:
                 check_logits(logits, y)
             gradient = _gradient(F.cross_entropy(logits, y.long(), reduction="sum"), leaf)
             way = gradient.sign() if self.norm == "linf" else gradient / _length(gradient)
-            moved = self._project(moved.add(way, alpha=uphill), x).clamp(*self.bounds)
+            moved = moved.add(way, alpha=uphill)
+            if self.norm == "l2":
+                away = moved - x
+                moved = x + away * (self.eps / _length(away)).clamp(max=1)
+            moved = moved.clamp(low, high)
         return moved
-
-    def _project(self, moved: Tensor, x: Tensor) -> Tensor:
-        if self.norm == "linf":
-            return moved.clamp(x - self.eps, x + self.eps)
-        away = moved - x
-        return x + away * (self.eps / _length(away)).clamp(max=1)
 
 
 def FGSM(eps: float, norm: str = "linf", *, targeted: bool = False, bounds: Bounds = (0.0, 1.0)) -> PGD:
@@ -222,7 +221,7 @@ def check_mode(model: Model) -> None:
 
 
 def check_logits(logits: Tensor, y: Tensor | None = None) -> None:
-    """Raise unless a model's answer is (N, C) with two classes or more, the y among them. Lesson: 17."""
+    """Raise unless logits are (N, C) with C >= 2, and the y below C. Lesson: 17."""
     check.tensor("model(x)", logits, ndim=2, kind="float")
     if logits.shape[1] < 2:
         raise ValueError(
