@@ -243,11 +243,12 @@ class PrivateModule(nn.Module):
         tape = None
         if self.by_layer:
             tape = ghost.record(self.module, inputs)
-        elif self.by_layer is None and len(inputs[0]) > 1:  # is each sample treated by itself? Try one alone
+        elif self.by_layer is None and len(inputs[0]) > 1:  # is each sample treated by itself? Try two alone
             with torch.random.fork_rng([inputs[0].device] if inputs[0].is_cuda else []):
                 tape = ghost.record(self.module, inputs)
-                first = ghost.record(self.module, tuple(value[:1] for value in inputs))
-            tape = tape if tape is not None and tape.agrees(first) else None
+                ends = [ghost.record(self.module, tuple(v[i:][:1] for v in inputs)) for i in (0, -1)]
+            same = tape is not None and all(tape.agrees(alone, i) for alone, i in zip(ends, (0, -1)))
+            tape = tape if same else None
         else:
             return _Replay(self.module, inputs)
         self.by_layer = tape is not None

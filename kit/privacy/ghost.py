@@ -30,7 +30,7 @@ CHUNK_NUMBERS = 2**22
 
 
 class Call(NamedTuple):
-    """One layer in a forward pass: what it saw, and where its output is in the graph. Lesson: 19"""
+    """A layer in a forward pass: what it saw, its output's place in the graph. Lesson: 19"""
 
     layer: nn.Module
     names: tuple[str, ...]  # of the parameters, in the whole module
@@ -100,14 +100,16 @@ class Tape:
     output: Tensor
     calls: list[Call]
 
-    def agrees(self, first: "Tape | None") -> bool:
-        """Whether samples are treated one by one: `first`, a tape of the first alone, has the same output.
+    def agrees(self, alone: "Tape | None", row: int) -> bool:
+        """Whether sample `row` is treated as in `alone`, a tape of it without the others.
 
-        Dropout draws anew, and so does not agree. Lesson: 19
+        Its output and what each layer saw must be the same. Dropout draws anew, and so does not agree.
+        Lesson: 19
         """
-        if first is None:
+        if alone is None:
             return False
-        return torch.allclose(self.output[:1], first.output, rtol=1e-3, atol=1e-5)
+        mine, own = ([tape.output, *(call.x for call in tape.calls)] for tape in (self, alone))
+        return all(torch.allclose(a[row], b[0], rtol=1e-3, atol=1e-5) for a, b in zip(mine, own))
 
     def clipped_sum(self, upstream: Tensor, max_grad_norm: float) -> tuple[dict, Float[Tensor, "B"]]:
         """As `per_sample_gradients`, then `clip_and_sum`; `upstream` is the loss's gradient at the output.
@@ -134,11 +136,8 @@ def _squared_norms(call: Call, g: Tensor) -> Float[Tensor, "B"]:
     """Squared norms of each sample's gradient of one layer's parameters, chunk by chunk."""
     wide = torch.promote_types(g.dtype, torch.float32)
     x = call.x.to(wide) if call.x.is_floating_point() else call.x
-    O, numbers = (
-        g.shape[1 if type(call.layer) in CONVOLUTION else -1],
-        sum(p.numel() for p in call.own.values()),
-    )
-    T = g[0].numel() // O
+    O = g.shape[1 if type(call.layer) in CONVOLUTION else -1]
+    T, numbers = g[0].numel() // O, sum(p.numel() for p in call.own.values())
     size = max(1, CHUNK_NUMBERS // (numbers // O * T + min(numbers, T * T)))
     return torch.cat([_squares(call, *part) for part in zip(x.split(size), g.to(wide).split(size))])
 

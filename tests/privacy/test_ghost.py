@@ -166,6 +166,19 @@ class Centred(nn.Linear):
         return super().forward(x - x.detach().mean(dim=0))
 
 
+class Mixed(nn.Module):
+    """Adds up the samples from one end, before a layer that gives 0 whatever it sees."""
+
+    def __init__(self, direction):
+        super().__init__()
+        self.direction, self.first, self.head = direction, nn.Linear(8, 3), nn.Linear(3, 2)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(self, x):
+        y = self.first(x)
+        return self.head(y.cumsum(dim=0) if self.direction > 0 else y.flip(0).cumsum(dim=0).flip(0))
+
+
 class Checkpointed(nn.Sequential):
     """Computes itself again in the backward pass."""
 
@@ -181,6 +194,8 @@ REFUSED = {
     "time before samples": (TimeFirst, tokens()),
     "as many times as samples": (TimeFirst, tokens(7, 7)),
     "samples mixed": (lambda: Centred(8, 2), torch.randn(6, 8, generator=gen())),
+    "samples added up": (lambda: Mixed(1), torch.randn(6, 8, generator=gen())),
+    "samples added up from the end": (lambda: Mixed(-1), torch.randn(6, 8, generator=gen())),
     "dropout": (lambda: nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2)), torch.randn(6, 8)),
     "counted rows": (lambda: Reader(nn.Embedding(11, 8, scale_grad_by_freq=True), nn.LayerNorm(8)), tokens()),
     "weight norm": (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(8, 2)), torch.randn(6, 8)),
