@@ -53,9 +53,10 @@ def _check_orders(orders) -> None:
 
 def _one_order(q: float, sigma: float, order: float) -> float:
     if q == 1:
-        return order / (2 * sigma**2)
+        return order / 2 / sigma / sigma
     if sigma < LEAST_NOISE:
         return math.inf
+    sigma = min(sigma, 1e100)  # its square stays in range
     log_rest = (_log_rest_sum if order.is_integer() else _log_rest_quadrature)(q, sigma, order)
     return float(np.logaddexp(0, log_rest)) / (order - 1)  # log(1 + rest)
 

@@ -109,7 +109,7 @@ def mondrian(table, quasi_identifiers: Sequence[str], *, k: int) -> Anonymized:
     Source: LeFevre, DeWitt & Ramakrishnan 2006, section 4. Lesson: 19
     """
     check.integer("k", k, 1)
-    check.nonempty("quasi_identifiers", quasi_identifiers)
+    _check_names(quasi_identifiers)
     columns = {name: np.asarray(_column(table, name)) for name in quasi_identifiers}
     check.same_length(**columns)
     for name in [name for name, column in columns.items() if _is_number(column)]:
@@ -164,9 +164,15 @@ def _column(table, name: str):
     return values
 
 
+def _check_names(quasi_identifiers) -> None:
+    if isinstance(quasi_identifiers, str):
+        raise TypeError(f"quasi_identifiers={quasi_identifiers!r} is one text; give a list of column names")
+    check.nonempty("quasi_identifiers", quasi_identifiers)
+
+
 def _classes(table, quasi_identifiers: Sequence[str]) -> np.ndarray:
     """Number of each row's class, 0 ... G-1."""
-    check.nonempty("quasi_identifiers", quasi_identifiers)
+    _check_names(quasi_identifiers)
     coded = {name: _codes(_column(table, name)) for name in quasi_identifiers}
     check.same_length(**coded)
     classes = np.zeros(len(next(iter(coded.values()))), np.int64)

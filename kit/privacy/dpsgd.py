@@ -52,6 +52,7 @@ def per_sample_gradients(module: nn.Module, loss: Callable, inputs, targets: Ten
     """
     check_mixes_no_samples(module)
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    check.nonempty("targets", targets)
     check.same_length(targets=targets, **{f"inputs[{i}]": value for i, value in enumerate(inputs)})
 
     def loss_of_one(parameters, y, *x):
@@ -141,7 +142,9 @@ def _records(loader) -> tuple[int, int]:
     sampler = getattr(loader, "sampler", loader)
     plain = isinstance(loader, DataLoader) and type(loader.batch_sampler) is BatchSampler
     if not plain or type(sampler) not in (RandomSampler, SequentialSampler):
-        kind = f"data_loader={type(loader).__name__} draws by {type(sampler).__name__}"
+        own = getattr(loader, "batch_sampler", None)
+        by = own if own is not None and type(own) is not BatchSampler else sampler
+        kind = f"data_loader={type(loader).__name__} draws by {type(by).__name__}"
         raise ValueError(f"{kind}, at an unknown rate; give Batches, or a DataLoader without an own sampler")
     check.nonempty("data_loader.dataset", loader.dataset)
     return len(loader.dataset), min(len(loader.dataset), loader.batch_size)

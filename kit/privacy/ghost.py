@@ -30,7 +30,10 @@ CHUNK_NUMBERS = 2**22
 
 
 class Call(NamedTuple):
-    """A layer in a forward pass: what it saw, its output's place in the graph. Lesson: 19"""
+    """A layer in a forward pass: what it saw, its output's place in the graph.
+
+    Lesson: 19
+    """
 
     layer: nn.Module
     names: tuple[str, ...]  # of the parameters, in the whole module
@@ -40,7 +43,7 @@ class Call(NamedTuple):
 
 
 def record(module: nn.Module, inputs: tuple[Tensor, ...]) -> "Tape | None":
-    """Run `module` and keep each call of a layer with weights, or None where that would not do.
+    """Run `module`, keep each call of a layer with weights; None where that would not do.
 
     It would not where weights are shared, used outside their layer, or in one called twice or never, or
     where a layer's rows are not the samples. Shapes: inputs (B, ...) each. Lesson: 19
@@ -112,9 +115,10 @@ class Tape:
         return all(torch.allclose(a[row], b[0], rtol=1e-3, atol=1e-5) for a, b in zip(mine, own))
 
     def clipped_sum(self, upstream: Tensor, max_grad_norm: float) -> tuple[dict, Float[Tensor, "B"]]:
-        """As `per_sample_gradients`, then `clip_and_sum`; `upstream` is the loss's gradient at the output.
+        """As `per_sample_gradients`, then `clip_and_sum`.
 
-        Shapes: upstream as the output (B, ...) -> {name: (...)}, norms before clipping (B,).
+        upstream: the gradient of the loss with respect to the output. Shapes: (B, ...) as the output -> {name:
+        (...)}, norms before clipping (B,).
         Raises: ValueError for a norm that is not finite. Source: Goodfellow 2015, arXiv:1510.01799 (norms);
         Li et al. 2022, arXiv:2110.05679, section 4 (places); Bu et al. 2023, arXiv:2210.00038 (one
         backward pass). Lesson: 19

@@ -141,6 +141,7 @@ def randomized_response(values: Tensor, *, epsilon: float, categories: int = 2, 
     finite, fewer than two categories, or a value out of range.
     Source: Warner 1965; Kairouz, Bonawitz & Ramage 2016, section 3. Lesson: 19
     """
+    values = torch.as_tensor(values)
     truth = _chance_of_truth(values, epsilon, categories)
     options = {"generator": noise_generator(generator, values.device), "device": values.device}
     lie = torch.rand(values.shape, dtype=torch.float64, **options) >= truth
@@ -158,6 +159,7 @@ def randomized_response_estimate(reports: Tensor, *, epsilon: float, categories:
     Shapes: reports (N,) -> shares (K,), errors (K,), float64. Raises: as `randomized_response`.
     Source: Warner 1965 (two categories); Kairouz, Bonawitz & Ramage 2016. Lesson: 19
     """
+    reports = torch.as_tensor(reports)
     p = _chance_of_truth(reports, epsilon, categories)
     q = (1 - p) / (categories - 1)
     reported = torch.bincount(reports.flatten(), minlength=categories).double() / reports.numel()

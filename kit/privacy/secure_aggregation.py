@@ -74,10 +74,11 @@ def secure_sum(
     """
     n, modulus, dropped = len(vectors), 2**bits, list(dropped)
     check.integer("clients", n, 2)
+    vectors = [torch.as_tensor(vector) for vector in vectors]
     threshold = n // 2 + 1 if threshold is None else threshold
     check.integer("threshold", threshold, n // 2 + 1, n)
     check.integer("bits", bits, 2, 62)
-    kind = "float" if "float" in str(vectors[0].dtype) else "integer"
+    kind = "float" if vectors[0].is_floating_point() else "integer"
     for i, vector in enumerate(vectors):
         check.tensor(f"vectors[{i}]", vector, ndim=1, kind=kind)
         check.finite(f"vectors[{i}]", vector)

@@ -203,3 +203,10 @@ def test_bad_input(call, message):
     with pytest.raises(ValueError) as error:
         call()
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("call", [privacy.k_anonymity, lambda *given: privacy.mondrian(*given, k=2)])
+def test_one_name_instead_of_a_list_is_refused(call):
+    with pytest.raises(TypeError) as error:
+        call(SALARY, "age")
+    assert str(error.value) == "quasi_identifiers='age' is one text; give a list of column names"

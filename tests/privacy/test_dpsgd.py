@@ -397,6 +397,8 @@ def sampler(kind):
     dataset = TensorDataset(*data(4))
     if kind == "stream":
         return DataLoader(Stream(), batch_size=4)
+    if kind == "own batches":
+        return DataLoader(dataset, batch_sampler=[[0, 1], [1, 2]])
     if kind == "list":
         return [data(4)]
     return DataLoader(dataset, batch_size=2, sampler=WeightedRandomSampler([1, 2, 3, 4], 4))
@@ -476,6 +478,14 @@ UNKNOWN = ", at an unknown rate; give Batches, or a DataLoader without an own sa
         (
             lambda: private(loader=sampler("stream")),
             "data_loader=DataLoader draws by _InfiniteConstantSampler" + UNKNOWN,
+        ),
+        (
+            lambda: private(loader=sampler("own batches")),
+            "data_loader=DataLoader draws by list" + UNKNOWN,
+        ),
+        (
+            lambda: privacy.per_sample_gradients(mlp(), LOSS, data(2)[0][:0], data(2)[1][:0]),
+            "targets is empty; give at least one item",
         ),
         (lambda: private(loader=sampler("list")), "data_loader=list draws by list" + UNKNOWN),
         (lambda: private(noise_multiplier=-1), "noise_multiplier=-1 is out of range; give a float >= 0"),

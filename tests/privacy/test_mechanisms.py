@@ -117,7 +117,8 @@ def test_exponential_mechanism_does_not_overflow():
 @pytest.mark.parametrize("categories, truth", [(2, 0.75), (5, 3 / 7)])
 def test_randomized_response_tells_the_truth_as_often_as_stated(categories, truth):
     values = torch.zeros(N, dtype=torch.long)
-    reports = privacy.randomized_response(values, epsilon=math.log(3), categories=categories, generator=gen())
+    options = {"epsilon": math.log(3), "categories": categories}
+    reports = privacy.randomized_response(values.numpy(), **options, generator=gen())
     observed = torch.bincount(reports, minlength=categories)
     expected = [truth * N] + [(1 - truth) / (categories - 1) * N] * (categories - 1)
     assert scipy.stats.chisquare(observed, expected).pvalue > 0.01
