@@ -155,7 +155,7 @@ class Session:
     def note(self, name: str, text: str, **values: object) -> None:
         """A line that is no comparison: a time, or a peer that is not installed."""
         self.results.append({"name": name, "note": text, **values})
-        print(f"{name:34}{text}", flush=True)
+        print(f"{name:33} {text}", flush=True)
 
     def __exit__(self, kind, error, trace) -> None:
         if error is None:
