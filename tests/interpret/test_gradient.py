@@ -412,3 +412,20 @@ def test_every_kind_of_randomness_of_training_is_refused(rows, module):
     )
     if isinstance(module, nn.RReLU):
         assert interpret.Saliency(model.eval()).attribute(rows, 0).values.shape == rows.shape
+
+
+def test_a_gap_of_more_than_five_percent_is_warned_about(rows, recwarn):
+    x = 1 + rows[:1, :1].abs()
+
+    def explain(power):  # one step: the gradient in the middle of the way
+        return interpret.IntegratedGradients(lambda x: x[:, 0] ** power).attribute(x, n_steps=1)
+
+    explain(2.2)  # misses 4 percent
+    assert not recwarn.list
+    with pytest.warns(interpret.CompletenessWarning, match="the values of 1 of 1 samples do not sum to"):
+        explain(2.4)  # 9 percent
+
+
+def test_dropout_that_drops_nothing_may_train(rows, seeded):
+    model = nn.Sequential(nn.Linear(6, 2), nn.Dropout(0.0)).double().train()
+    assert interpret.Saliency(model).attribute(rows, 0).values.shape == rows.shape

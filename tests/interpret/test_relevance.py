@@ -328,3 +328,13 @@ def test_lrp_refuses_what_it_cannot_do_rightly(rows, seeded):
     with pytest.raises(TypeError) as error:
         interpret.LRP(torch.sin)
     assert str(error.value).endswith("is not a torch.nn.Module; the rules go by its modules")
+
+
+def test_lrp_gives_nothing_through_an_activation_that_stands_at_zero():
+    class Difference(nn.Module):
+        def forward(self, x):
+            return F.relu(x[:, 0] - x[:, 1]) + x[:, 2]
+
+    assert interpret.LRP(Difference()).attribute(torch.tensor([[1.0, 1.0, 2.0]])).values.tolist() == [
+        [0, 0, 2]
+    ]
