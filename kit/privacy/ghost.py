@@ -98,7 +98,7 @@ def _is_plain(layer: nn.Module) -> bool:
 
 @dataclass(frozen=True)
 class Tape:
-    """A forward pass: its output with the graph, and the calls of layers with weights. Lesson: 19"""
+    """A forward pass: its output with the graph, and the calls of layers. Lesson: 19"""
 
     output: Tensor
     calls: list[Call]
@@ -117,8 +117,8 @@ class Tape:
     def clipped_sum(self, upstream: Tensor, max_grad_norm: float) -> tuple[dict, Float[Tensor, "B"]]:
         """As `per_sample_gradients`, then `clip_and_sum`.
 
-        upstream: the gradient of the loss with respect to the output. Shapes: (B, ...) as the output -> {name:
-        (...)}, norms before clipping (B,).
+        upstream: the gradient of the loss with respect to the output. Shapes: (B, ...) as the
+        output -> {name: (...)}, norms before clipping (B,).
         Raises: ValueError for a norm that is not finite. Source: Goodfellow 2015, arXiv:1510.01799 (norms);
         Li et al. 2022, arXiv:2110.05679, section 4 (places); Bu et al. 2023, arXiv:2210.00038 (one
         backward pass). Lesson: 19

@@ -53,6 +53,8 @@ def test_budget_lab_draws_at_the_ends_of_its_controls(epsilon, questions, policy
     assert [bar.get_height() for bar in left.patches] == list(privacy.ages()[1])
     assert len(middle.lines[0].get_xdata()) == questions
     assert last.lines[-1].get_xdata()[0] == epsilon
+    named = [ax.get_legend().get_texts()[-1].get_text() for ax in figure.axes]
+    assert named == ["true", "truth", "clipped, no noise"]
     assert "years" in left.get_xlabel() and "questions" in middle.get_xlabel()
 
 
