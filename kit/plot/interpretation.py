@@ -60,7 +60,8 @@ def stain_lab(method: str = "saliency", digit: int = 0, pictures: int = 20):
     row, column = divmod(int(values.argmax()), 8)
     title = f"{method}, digit {digit}: the strongest pixel holds {share:.0%}"
     figure, ax = axes(width=4.6, height=4.0)
-    _signed(figure, ax, values.view(8, 8).numpy(), title)
+    label = "size of the gradient" if method == "saliency" else "for the answer (against: below 0)"
+    _signed(figure, ax, values.view(8, 8).numpy(), title, label=label)
     ax.set(xlabel="column", ylabel="row", xticks=range(8), yticks=range(8))
     return figure, f"Heat map. {title}, in row {row}, column {column}."
 
@@ -119,7 +120,7 @@ def table_of_effects(effects: Float[Tensor, "L P"], layers: Sequence[str], token
     Returns (figure, alt). Lesson: 21
     """
     figure, ax = axes(width=1.6 + 1.1 * len(tokens), height=1.0 + 0.32 * len(layers))
-    _signed(figure, ax, effects.numpy(), "share of the answer brought back", top=1.0)
+    _signed(figure, ax, effects.numpy(), "what a patch brings back", top=1.0, label="share of the answer")
     for i, j in np.ndindex(*effects.shape):
         ink = "white" if abs(effects[i, j]) > 0.7 else "black"
         ax.text(j, i, f"{float(effects[i, j]):.2f}", ha="center", va="center", color=ink, fontsize=9)
@@ -130,9 +131,9 @@ def table_of_effects(effects: Float[Tensor, "L P"], layers: Sequence[str], token
     return figure, f"Table of the shares that patches bring back; largest, {'; '.join(best)}."
 
 
-def _signed(figure, ax, values: np.ndarray, title: str, top: float | None = None) -> None:
+def _signed(figure, ax, values: np.ndarray, title: str, *, top: float | None = None, label: str = "") -> None:
     top = top or float(np.abs(values).max()) or 1.0
     image = ax.imshow(values, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto" if top == 1.0 else "equal")
     ax.set_title(title, fontsize=9)
     if figure is not None:
-        figure.colorbar(image, ax=ax, label="for the answer (against: below 0)")
+        figure.colorbar(image, ax=ax, label=label)

@@ -43,6 +43,8 @@ def test_the_lab_draws_at_the_ends_of_its_controls(method, pictures):
         figure, alt = stain_lab(method, digit, pictures)
         assert f"{method}, digit {digit}" in alt
         assert figure.axes[0].get_xlabel() == "column" and figure.axes[0].get_ylabel() == "row"
+        signed = "for the answer (against: below 0)"
+        assert figure.axes[1].get_ylabel() == ("size of the gradient" if method == "saliency" else signed)
 
 
 def test_the_lab_names_an_unknown_method():
@@ -77,6 +79,7 @@ def test_table_of_effects_writes_every_share():
     figure, alt = table_of_effects(effects, ["0", "5", "9"], ["France", "is"])
     assert [t.get_text() for t in figure.axes[0].texts] == ["0.00", "1.00", "0.75", "-0.10", "0.20", "0.30"]
     assert "block 0: is; block 5: France; block 9: is" in alt
+    assert figure.axes[1].get_ylabel() == "share of the answer"
 
 
 def test_an_all_zero_map_is_drawn():
