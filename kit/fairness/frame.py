@@ -14,7 +14,7 @@ from kit import check
 from kit.fairness.groups import Groups
 from kit.fairness.intervals import FEW, compare_shares, undefined
 from kit.fairness.rates import Rate, count, count_table, positives
-from kit.fairness.rendering import markdown_table
+from kit.fairness.rendering import markdown_table, markdown_text
 from kit.metrics import Interval, inputs, wilson_interval
 
 METHODS = ("between_groups", "to_overall")
@@ -66,6 +66,10 @@ class MetricFrame:
         for name, params in sample_params.items():
             check.one_of("metric of sample_params", name, metrics)
             self._params[name] = {k: inputs.to_numpy(v) for k, v in params.items() if v is not None}
+            for key in (key for key, given in self._params[name].items() if not given.ndim):
+                raise TypeError(
+                    f"{key} of sample_params is one value; use functools.partial(metric, {key}=...)"
+                )
             check.same_length(y_true=self._y[0], **self._params[name])
         self.undefined: dict[str, dict] = {}
         self._values = np.stack([self._evaluate(name) for name in metrics])  # (M, C, S + 1), overall last
@@ -241,7 +245,7 @@ class MetricFrame:
             value = self.metrics[name](*(y[rows] for y in self._y), **params)
         except (ValueError, ZeroDivisionError) as error:  # one class only, say
             return np.nan, str(error)
-        if np.ndim(value):
+        if value is None or np.ndim(value):
             raise TypeError(f"metrics[{name!r}] gave {check.show(value)}; return one number a call")
         return value, "the metric is nan" if np.isnan(value) else ""
 
@@ -274,14 +278,19 @@ class MetricFrame:
 
     def __repr__(self) -> str:
         """A table: groups, then overall and gaps where nothing is controlled for."""
+        return self._table_of(str)
+
+    def _repr_markdown_(self) -> str:
+        """The same with all names escaped, for a notebook."""
+        return self._table_of(markdown_text)
+
+    def _table_of(self, escape: Callable[[str], str]) -> str:
         values = self._values[..., :-1].reshape(len(self.metrics), -1).T.tolist()
         rows = [[key, n, *row] for (key, n), row in zip(self.n.items(), values)]
         for number in () if self._within.names else NUMBERS[1:4]:
             found = [_compare(number, v, _pair(number, METHODS[0], v))[0] for v in self._values]
             rows.append([number, self.rows, *found])
-        return markdown_table([" / ".join(self._groups.names), "n", *self.metrics], rows)
-
-    _repr_markdown_ = __repr__
+        return markdown_table([" / ".join(self._groups.names), "n", *self.metrics], rows, escape)
 
 
 def _with_total(counts: np.ndarray) -> np.ndarray:

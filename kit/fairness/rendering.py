@@ -6,6 +6,7 @@ markdown_table  html_table  markdown_text  cell
 import html
 import math
 import re
+from collections.abc import Callable
 
 
 def cell(value) -> str:
@@ -21,9 +22,9 @@ def markdown_text(text: str) -> str:
     return re.sub(r"([\\<|])", r"\\\1", text)
 
 
-def markdown_table(head: list, rows: list[list]) -> str:
+def markdown_table(head: list, rows: list[list], escape: Callable[[str], str] = markdown_text) -> str:
     """A Markdown table whose columns are aligned in plain text, too. Lesson: 20."""
-    table = [[markdown_text(cell(value)) for value in row] for row in (head, *rows)]
+    table = [[escape(cell(value)) for value in row] for row in (head, *rows)]
     wide = [max(map(len, column)) for column in zip(*table)]
     table.insert(1, ["-" * n for n in wide])
     return "\n".join("| " + " | ".join(text.ljust(n) for text, n in zip(row, wide)) + " |" for row in table)

@@ -124,3 +124,12 @@ def test_missing_values_are_counted_and_refused(values, pandas_loaded, monkeypat
         "sex holds 1 missing values of 3; drop these rows, or give the missing ones a group of their own, "
         "'unknown' say"
     )
+
+
+def test_texts_that_share_a_slot_of_the_hash_are_told_apart():
+    rng = np.random.default_rng(0)
+    words = np.array(["".join(rng.choice(list("abcdefgh"), 7)) for _ in range(900)])
+    assert _text(words) is None  # 900 of 65,536 slots: some share one
+    codes, levels = factorize("word", words)
+    assert (np.array(levels)[codes] == words).all()
+    assert levels == sorted(set(words.tolist()))

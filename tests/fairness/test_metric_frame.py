@@ -337,6 +337,16 @@ def frame_of(**changes):
             "metrics['<lambda>'] gave ndarray(2,) of float64; return one number a call",
         ),
         (
+            lambda: frame_of(metrics=lambda y, p: None),
+            TypeError,
+            "metrics['<lambda>'] gave None; return one number a call",
+        ),
+        (
+            lambda: frame_of(sample_params={"rate": {"pos_label": "yes"}}),
+            TypeError,
+            "pos_label of sample_params is one value; use functools.partial(metric, pos_label=...)",
+        ),
+        (
             lambda: frame_of(metrics={"auc": metrics.roc_auc_score}, y_true=[1, 1, 1, 1]),
             ValueError,
             "metrics['auc'] has no value in any group: y_true holds one class only, a ranking needs both; "
@@ -432,4 +442,5 @@ def test_names_of_groups_are_shown_and_not_run():
     frame = frame_of(sensitive_features=["<img src=x>", "<img src=x>", "a|b\\\n", "a|b\\\n"])
     assert r"\<img src=x>" in frame._repr_markdown_()
     assert r"a\|b\\" in frame._repr_markdown_()
+    assert "| <img src=x>" in repr(frame)  # plain text is left as it is
     assert len(repr(frame).splitlines()) == 7

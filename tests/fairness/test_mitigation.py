@@ -208,3 +208,16 @@ def test_a_label_that_a_group_lacks_leaves_the_weights_short():
     weights = fairness.reweighing([1, 1, 0, 1], sensitive_features=["a", "a", "b", "b"])
     assert weights.tolist() == pytest.approx([0.75, 0.75, 0.5, 1.5])
     assert weights.sum() == pytest.approx(3.5)  # as the docstring says: not 4
+
+
+@pytest.mark.parametrize("constraint", ["demographic_parity", "equalized_odds"])
+def test_a_new_score_at_a_threshold_is_treated_as_by_fairlearn(constraint):
+    score, y, group = sample(10)
+    optimizer = ThresholdOptimizer(constraints=constraint).fit(score, y, sensitive_features=group)
+    other = Theirs(estimator=Given(), constraints=constraint, prefit=True, predict_method="predict")
+    other.fit(score[:, None], y, sensitive_features=group)
+    edges = [(key, rule[i]) for key, rule in optimizer.rules.items() for i in (3, 5) if np.isfinite(rule[i])]
+    keys, new = np.array([key for key, _ in edges]), np.array([edge for _, edge in edges])
+    assert len(new) >= 3
+    expected = other._pmf_predict(new[:, None], sensitive_features=keys)[:, 1]
+    assert optimizer.probability(new, sensitive_features=keys) == pytest.approx(expected, abs=1e-12)

@@ -114,3 +114,8 @@ def test_every_listed_name_exists_and_stands_in_the_rooms_docstring():
 def test_the_frame_costs_no_torch():
     code = "import sys; from kit.fairness import MetricFrame, audit; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_row_and_little_weight_are_enough_for_a_rate():
+    assert fairness.true_positive_rate([1, 0], [1, 1]) == 1
+    assert fairness.false_positive_rate([1, 0], [1, 1], sample_weight=[0.5, 0.25]) == 1
