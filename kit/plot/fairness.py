@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from kit import check
-from kit.metrics import Interval
+from kit.metrics import Interval, wilson_interval
 from kit.plot.figure import COLOURS, axes
 
 BINS = 50  # of scores from 0 to 1
@@ -131,18 +131,21 @@ def rates(table: Mapping[str, Mapping[str, Interval]], *, title: str):
 
 
 def reliability(shares: Mapping[str, tuple], *, xlabel: str, title: str):
-    """Share of label 1 by score, {group: (scores (K,), shares (K,))}.
+    """Share of label 1 by score with Wilson's interval, {group: (scores (K,), shares (K,), rows (K,))}.
 
     Returns (figure, alt). Lesson: 20.
     """
     figure, ax = axes(width=5.4, height=3.6, title=title)
-    for (group, (score, share)), mark in zip(shares.items(), _MARKS):
-        ax.plot(score, share, f"-{mark}", label=str(group), markersize=5)
-    ax.set(xlabel=xlabel, ylabel="share with label 1", ylim=(0, 1))
+    for (group, (score, share, rows)), mark, colour in zip(shares.items(), _MARKS, COLOURS):
+        ax.plot(score, share, f"-{mark}", label=str(group), markersize=5, color=colour)
+        for x, p, n in zip(score, share, rows):
+            ends = tuple(wilson_interval(round(p * n), int(n))) if n else (np.nan, np.nan)
+            ax.plot([x, x], ends, color=colour, linewidth=1.2)
+    ax.set(xlabel=xlabel, ylabel="share with label 1 (95 % interval)", ylim=(0, 1))
     ax.legend(frameon=False)
     said = "; ".join(
         f"{group} from {np.nanmin(share):.2f} to {np.nanmax(share):.2f}"
-        for group, (_, share) in shares.items()
+        for group, (_, share, _) in shares.items()
     )
     return figure, f"{title}. Share with label 1 over the score: {said}."
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kit.metrics import Interval
+from kit.metrics import Interval, wilson_interval
 from kit.plot import fairness
 from kit.plot.fairness import WORLDS, calibrated, gaps, threshold_lab
 
@@ -73,10 +73,13 @@ def test_rates_draw_one_line_a_group_and_rate():
 
 
 def test_reliability_and_loops_say_where_lines_end():
-    curve = {"a": (np.arange(3), np.array([0.1, np.nan, 0.8]))}
+    curve = {"a": (np.arange(3), np.array([0.1, np.nan, 0.8]), np.array([10, 0, 5]))}
     figure, alt = fairness.reliability(curve, xlabel="decile", title="Risk")
     assert alt == "Risk. Share with label 1 over the score: a from 0.10 to 0.80."
     assert figure.axes[0].get_xlabel() == "decile"
+    line, first, *_ = figure.axes[0].lines
+    np.testing.assert_allclose(first.get_ydata(), tuple(wilson_interval(1, 10)))
+    assert first.get_color() == line.get_color()
     runs = np.array([[0.5, 0.6], [0.5, 0.8]])
     figure, alt = fairness.loops({"urn": runs}, truth=0.55, xlabel="day", ylabel="share", title="Loop")
     assert alt == "Loop: urn ends at 0.7, from 0.62 to 0.78; the truth is 0.55."
