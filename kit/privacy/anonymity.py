@@ -194,15 +194,15 @@ def _codes(values) -> np.ndarray:
         return values.factorize(sort=True, use_na_sentinel=False)[0]
     if values.dtype.kind not in "OUS":
         return np.unique(values, return_inverse=True)[1]
-    seen: dict = {}  # several times faster than sorting text; a NaN, which equals nothing, is None
-    codes = np.array([seen.setdefault(v if v == v else None, len(seen)) for v in values.tolist()])
-    distinct, rank = list(seen), np.empty(len(seen), int)
+    listed = values.tolist()  # sorting the distinct texts alone is many times faster than sorting all
+    distinct = set(listed)
+    missing = {v for v in distinct if v is None or v != v}  # a NaN equals nothing, not even another
     try:
-        order = sorted(range(len(distinct)), key=distinct.__getitem__)
+        known = sorted(distinct - missing)
     except TypeError:  # values of several kinds have no order but that of their texts
-        order = sorted(range(len(distinct)), key=lambda i: str(distinct[i]))
-    rank[order] = np.arange(len(order))
-    return rank[codes]
+        known = sorted(distinct - missing, key=str)
+    rank = {v: i for i, v in enumerate(known)} | dict.fromkeys(missing, len(known))
+    return np.fromiter(map(rank.__getitem__, listed), np.int64, len(listed))
 
 
 def _counts(table, quasi_identifiers: Sequence[str], sensitive: str) -> np.ndarray:
