@@ -130,15 +130,15 @@ def exponential(scores: Tensor, *, sensitivity: float, epsilon: float, generator
     return (scores.double() * (epsilon / (2 * sensitivity)) - waiting.log()).argmax(dim=-1)  # -log is Gumbel
 
 
-def randomized_response(values: Tensor, *, epsilon: float, categories: int = 2, generator=None) -> Tensor:
+def randomized_response(values, *, epsilon: float, categories: int = 2, generator=None) -> Tensor:
     """Each answers for himself: the truth with P = e^eps / (e^eps + K - 1), else another.
 
     Local epsilon-differential privacy of each answer: neither the collector nor the
     network need be trusted. With epsilon = ln 3 and two categories that is the coin of 1965:
     three in four answers are true.
 
-    Shapes: values of any shape, 0 ... K-1 -> the same. Raises: ValueError for epsilon not > 0 and
-    finite, fewer than two categories, or a value out of range.
+    Shapes: values, a tensor or array of any shape, 0 ... K-1 -> a tensor of that shape.
+    Raises: ValueError for epsilon not > 0 and finite, fewer than two categories, or a value out of range.
     Source: Warner 1965; Kairouz, Bonawitz & Ramage 2016, section 3. Lesson: 19
     """
     values = torch.as_tensor(values)
@@ -149,7 +149,7 @@ def randomized_response(values: Tensor, *, epsilon: float, categories: int = 2, 
     return torch.where(lie, (values + shift) % categories, values)
 
 
-def randomized_response_estimate(reports: Tensor, *, epsilon: float, categories: int = 2) -> tuple:
+def randomized_response_estimate(reports, *, epsilon: float, categories: int = 2) -> tuple:
     """Shares of the categories behind randomized answers, and their standard errors.
 
     With p the chance of the truth and q = (1-p)/(K-1) of each other answer,

@@ -57,16 +57,14 @@ def join_secret(shares: Mapping[int, int]) -> int:
     return total % PRIME
 
 
-def secure_sum(
-    vectors: Sequence[Tensor], *, dropped=(), threshold: int | None = None, bits: int = 32
-) -> Tensor:
+def secure_sum(vectors: Sequence, *, dropped=(), threshold: int | None = None, bits: int = 32) -> Tensor:
     """A round of secure aggregation: the sum mod 2^bits of those not `dropped`.
 
     Real numbers travel as fixed-point ones, round(2^(bits/2) x), and come back as float64.
     dropped: positions in `vectors` of clients that vanish after the shares were dealt.
     threshold: clients needed to finish; None for the smallest safe one, more than half.
 
-    Shapes: vectors (D,) each -> (D,); of whole numbers in [0, 2^bits).
+    Shapes: vectors (D,) each, tensors or arrays, -> (D,); of whole numbers in [0, 2^bits).
     Raises: ValueError where fewer than `threshold` are left, for a threshold of half or less (two groups
     could then unmask the same client), fewer than two clients, an unknown position, unequal lengths, or
     real numbers that are not finite or whose sum might not fit; TypeError for real beside whole ones.
