@@ -131,9 +131,9 @@ def rates(table: Mapping[str, Mapping[str, Interval]], *, title: str):
 
 
 def reliability(shares: Mapping[str, tuple], *, xlabel: str, title: str):
-    """Share of label 1 by score with Wilson's interval, {group: (scores (K,), shares (K,), rows (K,))}.
+    """Share of label 1 by score, with Wilson's intervals.
 
-    Returns (figure, alt). Lesson: 20.
+    `shares` maps a group to (scores (K,), shares (K,), rows (K,)). Returns (figure, alt). Lesson: 20.
     """
     figure, ax = axes(width=5.4, height=3.6, title=title)
     for (group, (score, share, rows)), mark, colour in zip(shares.items(), _MARKS, COLOURS):
