@@ -36,6 +36,13 @@ def test_the_certificate_is_cohens():
     assert model.used == 110
 
 
+def test_the_first_votes_choose_and_the_second_only_count():
+    """A winner sought among the votes that bound its share would be certified too often."""
+    model = Votes([1] * 10 + [0] * 95 + [1] * 5).eval()
+    found = SmoothedClassifier(model, sigma=0.5, alpha=0.01).certify(torch.zeros(1, 4), n0=10, n=100)
+    assert (found.classes.tolist(), found.radius.tolist()) == ([ABSTAIN], [0])
+
+
 @pytest.mark.parametrize("first", [30, 35, 36, 37, 38, 39, 40, 45, 60])
 def test_prediction_abstains_as_the_binomial_test_says(first):
     n, alpha = 60, 0.05
