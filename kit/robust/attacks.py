@@ -192,6 +192,11 @@ def check_settings(attack, **lowest: int) -> None:
 
 def check_inputs(model: Model, x: Tensor, y: Tensor, bounds: Bounds, *, name: str = "x") -> None:
     """Raise unless the model can be attacked on (x, y); does not call it. Lesson: 17."""
+    for label, value in ((name, x), ("y", y)):
+        if not isinstance(value, torch.Tensor):  # an array has a shape and dtype, too
+            raise TypeError(
+                f"{label}={check.show(value)} is not a tensor; convert it with torch.as_tensor({label})"
+            )
     check.tensor(name, x, kind="float")
     check.tensor("y", y, ndim=1, kind="integer")
     check.same_length(x=x, y=y)
@@ -256,7 +261,7 @@ def _gradient(value: Tensor, x: Tensor, *, again: bool = False) -> Float[Tensor,
     if found is None:
         raise ValueError(
             "model(x) cannot be traced back to x by autograd; keep to torch operations that have a "
-            "gradient, without detach or no_grad"
+            "gradient, without detach, no_grad or inference_mode"
         )
     if not found.sum(dtype=torch.float32).isfinite():  # the sign of NaN is 0: a search that stands still
         raise ValueError(

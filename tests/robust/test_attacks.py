@@ -205,7 +205,7 @@ def test_a_result_says_how_many_got_through(trained):
 
 UNTRACED = (
     "model(x) cannot be traced back to x by autograd; keep to torch operations that have a "
-    "gradient, without detach or no_grad"
+    "gradient, without detach, no_grad or inference_mode"
 )
 X, Y = torch.full((2, 1, 8, 8), 0.5), torch.tensor([1, 2])
 
@@ -322,6 +322,16 @@ def partly_loud():
             "len(model(x))=1, len(y)=2 differ; give one entry of each per sample",
         ),
         (lambda m: PGD(0.1)(m, X[:0], Y[:0]), ValueError, "x is empty; give at least one item"),
+        (
+            lambda m: PGD(0.1)(m, X.numpy(), Y),
+            TypeError,
+            "x=ndarray(2, 1, 8, 8) of float32 is not a tensor; convert it with torch.as_tensor(x)",
+        ),
+        (
+            lambda m: PGD(0.1)(m, X, [1, 2]),
+            TypeError,
+            "y=[1, 2] is not a tensor; convert it with torch.as_tensor(y)",
+        ),
     ],
 )
 def test_bad_input_is_named_with_a_way_out(trained, call, error, message):
