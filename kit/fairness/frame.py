@@ -13,7 +13,7 @@ import numpy as np
 from kit import check
 from kit.fairness.groups import Groups
 from kit.fairness.intervals import FEW, compare_shares, undefined
-from kit.fairness.rates import Rate, count, count_table, positives
+from kit.fairness.rates import Rate, both, count, count_table, right_or_wrong
 from kit.fairness.rendering import markdown_table, markdown_text
 from kit.metrics import Interval, inputs, wilson_interval
 
@@ -205,7 +205,8 @@ class MetricFrame:
 
     @cached_property
     def _labels(self) -> tuple[np.ndarray, np.ndarray]:
-        return positives("y_true", self._y[0]), positives("y_pred", self._y[1])
+        rates = [metric for name, metric in self.metrics.items() if self._from_counts(name)]
+        return (right_or_wrong if all(rate.takes_any_labels for rate in rates) else both)(*self._y)
 
     @cached_property
     def _counts(self) -> np.ndarray:

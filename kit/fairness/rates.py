@@ -3,7 +3,7 @@
 count  base_rate  selection_rate
 true_positive_rate  false_negative_rate  false_positive_rate  true_negative_rate
 positive_predictive_value  negative_predictive_value  accuracy_score  balanced_accuracy_score
-mean_prediction  Rate  count_table  positives
+mean_prediction  Rate  count_table  positives  both  right_or_wrong
 """
 
 import math
@@ -34,10 +34,11 @@ class Rate:
         """The rate of all rows, or nan where it is undefined.
 
         Shapes: y_true, y_pred, sample_weight (N,). Labels are 0/1, -1/1 or booleans, or any two
-        with `pos_label`. Raises: ValueError for other labels, unequal lengths, no row.
+        with `pos_label`; count and accuracy_score take any. Raises: ValueError for other labels,
+        unequal lengths, no row.
         """
-        truth, decided = positives("y_true", y_true, pos_label), positives("y_pred", y_pred, pos_label)
-        check.same_length(y_true=truth, y_pred=decided)
+        any_labels = self.takes_any_labels and pos_label is None
+        truth, decided = right_or_wrong(y_true, y_pred) if any_labels else both(y_true, y_pred, pos_label)
         table = count_table(truth, decided, np.zeros(len(truth), np.intp), 1, sample_weight)
         return float(self.of(table)[0])
 
@@ -59,6 +60,11 @@ class Rate:
     def is_share(self) -> bool:
         """Whether it is one count out of another, so that Wilson's interval holds."""
         return "/" in self.formula and "and" not in self.formula
+
+    @property
+    def takes_any_labels(self) -> bool:
+        """Whether it asks only which rows are right, so that more than two classes will do."""
+        return self.formula in ("n", "(TN + TP) / n")
 
 
 def _pick(text: str, counts: np.ndarray) -> np.ndarray:
@@ -118,14 +124,53 @@ def positives(name: str, labels, pos_label=None) -> np.ndarray:
     Without `pos_label` the labels are 0/1, -1/1 or booleans and 1 is positive.
     Raises: ValueError for other labels or more than two. Lesson: 20.
     """
-    labels = inputs.vector(name, labels)
     if pos_label is not None:
-        return inputs.binary_truth(labels, pos_label)
-    if labels.dtype.kind == "O":
-        gone = sum(type(label).__name__ in ("NoneType", "NAType") for label in labels.tolist())
-        if gone:
-            raise ValueError(f"{name} holds {gone} missing values of {len(labels)}; remove or replace them")
-        labels = inputs.vector(name, np.array(labels.tolist()))
+        return inputs.binary_truth(inputs.vector(name, labels), pos_label)
+    labels = _labels(name, labels)
+    if (found := _binary(name, labels)) is not None:
+        return found
+    classes = sorted(set(labels.tolist()), key=lambda label: (type(label).__name__, label))
+    shown = ", ".join(map(repr, classes[:4])) + (", ..." if len(classes) > 4 else "")
+    raise ValueError(f"{name} holds the labels {shown}, 0 and 1 are needed; give {name} == label")
+
+
+def both(y_true, y_pred, pos_label=None) -> tuple[np.ndarray, np.ndarray]:
+    """`positives` of truth and prediction, of equal length. Lesson: 20."""
+    truth, decided = positives("y_true", y_true, pos_label), positives("y_pred", y_pred, pos_label)
+    check.same_length(y_true=truth, y_pred=decided)
+    return truth, decided
+
+
+def right_or_wrong(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
+    """For rates of any labels: every row a positive, found where predicted right.
+
+    Shapes: (N,) each -> two (N,) of booleans. So TP counts the right rows and FN the wrong ones.
+    Raises: ValueError for unequal lengths, fractions, missing labels, text beside numbers. Lesson: 20.
+    """
+    truth, decided = _labels("y_true", y_true), _labels("y_pred", y_pred)
+    check.same_length(y_true=truth, y_pred=decided)
+    sides = _binary("y_true", truth), _binary("y_pred", decided)
+    if sides[0] is not None and sides[1] is not None:  # -1/1 beside 0/1
+        truth, decided = sides
+    elif (truth.dtype.kind in "US") != (decided.dtype.kind in "US"):
+        text, other = ("y_true", "y_pred") if truth.dtype.kind in "US" else ("y_pred", "y_true")
+        raise ValueError(f"{text} holds text and {other} none, they never agree; use one kind of labels")
+    return np.ones(len(truth), bool), truth == decided
+
+
+def _labels(name: str, labels) -> np.ndarray:
+    """(N,) labels, none of them missing."""
+    labels = inputs.vector(name, labels)
+    if labels.dtype.kind != "O":
+        return labels
+    gone = sum(type(label).__name__ in ("NoneType", "NAType") for label in labels.tolist())
+    if gone:
+        raise ValueError(f"{name} holds {gone} missing values of {len(labels)}; remove or replace them")
+    return inputs.vector(name, np.array(labels.tolist()))
+
+
+def _binary(name: str, labels: np.ndarray) -> np.ndarray | None:
+    """Which labels are 1 where all are 0/1, -1/1 or booleans, else None."""
     if labels.dtype.kind == "b":
         return np.ascontiguousarray(labels)
     if labels.dtype.kind in "iuf":
@@ -134,6 +179,4 @@ def positives(name: str, labels, pos_label=None) -> np.ndarray:
             raise ValueError(f"{name} holds fractions, 0 and 1 are needed; compare scores with a threshold")
         if high <= 1 and (low >= 0 or (low == -1 and labels.all())):
             return labels == 1
-    found = sorted(set(labels.tolist()), key=lambda label: (type(label).__name__, label))
-    shown = ", ".join(map(repr, found[:4])) + (", ..." if len(found) > 4 else "")
-    raise ValueError(f"{name} holds the labels {shown}, 0 and 1 are needed; give {name} == label")
+    return None

@@ -444,3 +444,14 @@ def test_names_of_groups_are_shown_and_not_run():
     assert r"a\|b\\" in frame._repr_markdown_()
     assert "| <img src=x>" in repr(frame)  # plain text is left as it is
     assert len(repr(frame).splitlines()) == 7
+
+
+def test_accuracy_of_many_classes_has_wilsons_interval_in_every_group():
+    y, p, group = ["a", "b", "c", "a"], ["a", "c", "c", "b"], ["x", "x", "x", "y"]
+    asked = {"accuracy": fairness.accuracy_score, "n": fairness.count}
+    frame = MetricFrame(metrics=asked, y_true=y, y_pred=p, sensitive_features=group)
+    assert frame.by_group == {"accuracy": {"x": 2 / 3, "y": 0}, "n": {"x": 3, "y": 1}}
+    assert frame.interval()["accuracy"]["x"] == metrics.wilson_interval(2, 3)
+    with pytest.raises(ValueError, match="y_true holds the labels 'a', 'b', 'c', 0 and 1 are needed"):
+        more = asked | {"rate": fairness.selection_rate}
+        MetricFrame(metrics=more, y_true=y, y_pred=p, sensitive_features=group)

@@ -66,6 +66,50 @@ def test_other_labels_need_a_positive_one():
         fairness.selection_rate([0, 1, -1], [0, 1, 1])
 
 
+@pytest.mark.parametrize(
+    ("y", "p"),
+    [
+        ([0, 1, 2, 3, 3], [0, 2, 2, 3, 1]),
+        ([0, 1, 2, 2, 1], [0, 1, 1, 0, 1]),  # the predictions alone look binary
+        (["a", "b", "c", "a", "b"], ["a", "c", "c", "b", "b"]),
+        (np.array(["a", "b", "c", "a", "b"], object), ["a", "c", "c", "b", "b"]),
+        ([1.0, 2.0, 5.0, 5.0, 1.0], [1, 2, 2, 5, 1]),
+    ],
+)
+@pytest.mark.parametrize("weights", [None, WEIGHTS[:5]])
+def test_accuracy_and_count_take_any_number_of_classes(y, p, weights):
+    expected = skm.accuracy_score(y, p, sample_weight=weights)
+    assert fairness.accuracy_score(y, p, sample_weight=weights) == pytest.approx(expected, abs=1e-15)
+    assert fairness.count(y, p, sample_weight=weights) == (5 if weights is None else 15)
+
+
+def test_binary_labels_in_two_spellings_still_agree():
+    assert fairness.accuracy_score([-1, 1, 1], [False, True, False]) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("y", "p", "message"),
+    [
+        (
+            ["a", "b"],
+            [0, 1],
+            "y_true holds text and y_pred none, they never agree; use one kind of labels",
+        ),
+        (
+            [0, 2],
+            ["0", "2"],
+            "y_pred holds text and y_true none, they never agree; use one kind of labels",
+        ),
+        ([0, 2], [0.5, 2], "y_pred holds fractions, 0 and 1 are needed; compare scores with a threshold"),
+        ([0, 2], [0, 2, 2], "len(y_true)=2, len(y_pred)=3 differ; give one entry of each per sample"),
+    ],
+)
+def test_classes_that_cannot_be_compared_are_told(y, p, message):
+    with pytest.raises(ValueError) as caught:
+        fairness.accuracy_score(y, p)
+    assert str(caught.value) == message
+
+
 def test_labels_that_cannot_be_read_are_told():
     for labels, message in (
         ([1, None, 0], "y_true holds 1 missing values of 3; remove or replace them"),
