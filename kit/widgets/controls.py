@@ -6,7 +6,7 @@ A control knows its default, so a static session needs no widget library.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,10 @@ def widget(control: Control):
     }
     if control.kind == "choice":
         # Not a Dropdown: JupyterLab takes the up and down keys away from it and moves to another cell.
-        return w.SelectionSlider(options=list(control.options), value=control.value, **shared)
+        box = w.SelectionSlider(options=list(control.options), value=control.value, **shared)
+        box.add_class(_readout_class(control))
+        box.layout.width, box.layout.max_width = f"calc(400px + {_ems(control)}em)", "100%"
+        return box
     if control.kind == "toggle":
         return w.Checkbox(value=control.value, **shared)
     kinds = {"float": w.FloatSlider, "int": w.IntSlider, "log": w.FloatLogSlider}
@@ -80,3 +83,20 @@ def widget(control: Control):
     return kinds[control.kind](
         value=control.value, min=control.low, max=control.high, step=control.step, **shown, **shared
     )
+
+
+def readout_style(controls: Iterable[Control]) -> str:
+    """A style sheet with room for the longest option of every choice, which ipywidgets cuts."""
+    names = {_readout_class(control): control for control in controls if control.kind == "choice"}
+    rule = "{{flex:none;width:{0}em;max-width:{0}em;white-space:nowrap}}"
+    return "".join(f".{name} .widget-readout" + rule.format(_ems(one)) for name, one in names.items())
+
+
+def _readout_class(control: Control) -> str:
+    return f"kit-readout-{_ems(control)}"
+
+
+def _ems(control: Control) -> int:
+    """Width of the longest option: a letter is about half an em wide, a Chinese character one."""
+    widths = (sum(1.0 if ord(letter) > 0x2E7F else 0.55 for letter in str(o)) for o in control.options)
+    return max(6, math.ceil(max(widths)) + 1)

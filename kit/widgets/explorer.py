@@ -56,7 +56,9 @@ class Explorer:
         self.inputs = {name: controls.widget(control) for name, control in named.items()}
         self.picture, self.message = w.HTML(), w.HTML()
         reset = w.Button(description="Reset", layout=w.Layout(width="120px"))
-        self.panel = w.VBox([*self.inputs.values(), reset, self.picture, self.message])
+        style = w.HTML(f"<style>{controls.readout_style(named.values())}</style>")
+        style.layout.display = "none"  # it is in force all the same
+        self.panel = w.VBox([style, *self.inputs.values(), reset, self.picture, self.message])
         self._due, self._last = None, 0.0
         drawn, alt = _checked(draw(**self.values()))
         self.picture.value = render(drawn, alt)

@@ -124,3 +124,25 @@ def test_every_kind_of_control_answers_the_keyboard(lab, page):
     assert "of the 4 cases of OR right" in press(".widget-slider [role=slider]", "ArrowRight")
     assert "no bias" in press(".widget-checkbox input", "Space")
     assert press("button", "Enter") == begin
+
+
+def test_every_option_of_a_choice_is_shown_whole(lab, page):
+    """ipywidgets gives a readout 70 pixels or so, and cuts what is longer."""
+    options = ["a", "equal base rates, B less known", "人工智能大模型时代的公平性问题", "WWWWWWWWWWWWWWWWWW"]
+    code = (
+        "from kit.widgets import choice, explore\n"
+        "explore(lambda world: (f'<p>{world}</p>', 'the option'), "
+        f"world=choice({options!r}, label='world'))"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, lab.root / "choice.ipynb")
+    open_and_run(page, lab.url("choice.ipynb"))
+    control, readout = page.locator(".widget-slider [role=slider]"), page.locator(".widget-readout")
+    for option in options:
+        page.wait_for_function(
+            "text => document.querySelector('.widget-readout').textContent === text", arg=option
+        )
+        whole = "e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight + 1"
+        assert readout.evaluate(whole), option
+        control.press("ArrowRight")
