@@ -40,17 +40,35 @@ def png(figure, *, places: list | None = None) -> bytes:
     """The figure as PNG bytes.
 
     `places` are the positions of the axes of an earlier figure of the same
-    form: with them the layout, a third of the time, is not computed again.
+    form: with them the layout, a third of the time, is not computed again,
+    unless a label would lie outside the picture.
     """
-    if places is not None and len(places) == len(figure.axes):
+    if "matplotlib.pyplot" in sys.modules:  # a learner's plt.figure() would be shown a second time
+        sys.modules["matplotlib.pyplot"].close(figure)
+    engine, kept = figure.get_layout_engine(), places is not None and len(places) == len(figure.axes)
+    if kept:
         figure.set_layout_engine("none")
         for ax, place in zip(figure.axes, places, strict=True):
             ax.set_position(place)
-    if "matplotlib.pyplot" in sys.modules:  # a learner's plt.figure() would be shown a second time
-        sys.modules["matplotlib.pyplot"].close(figure)
+    drawn = _png(figure)
+    if not kept or _fits(figure):
+        return drawn
+    figure.set_layout_engine(engine)
+    for ax in figure.axes:
+        ax.set_in_layout(True)  # set_position has taken it out
+    return _png(figure)
+
+
+def _png(figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
     return buffer.getvalue()
+
+
+def _fits(figure, tolerance: float = 0.02) -> bool:
+    """Whether all that is drawn lies inside the picture, to `tolerance` inches."""
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    return bool(min(box.x0, box.y0, width - box.x1, height - box.y1) >= -tolerance)
 
 
 def places(figure) -> list:

@@ -136,4 +136,4 @@ def _signed(figure, ax, values: np.ndarray, title: str, *, top: float | None = N
     image = ax.imshow(values, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto" if top == 1.0 else "equal")
     ax.set_title(title, fontsize=9)
     if figure is not None:
-        figure.colorbar(image, ax=ax, label=label)
+        figure.colorbar(image, ax=ax, label=label, format="%+.2f")  # as wide for every scale

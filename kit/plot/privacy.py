@@ -76,7 +76,9 @@ def budget_lab(epsilon: float = 0.5, questions: int = 1, policy: str = POLICIES[
     left.plot(first + 5, released, "o", color=COLOURS[1], label="released")
     left.set(xlabel="age in years", ylabel="patients", title="one release of all bars")
     left.legend(frameon=False, fontsize=8)
-    middle.plot(np.arange(1, questions + 1), running, ".-", color=COLOURS[0], markersize=3)
+    middle.plot(
+        np.arange(1, questions + 1), running, ".-", color=COLOURS[0], markersize=10 if questions == 1 else 4
+    )
     middle.axhline(counts[0], color="0.5", linestyle="--", label="truth")
     middle.legend(frameon=False, fontsize=8)
     middle.set(xscale="log", xlim=(0.8, 1200), xlabel="questions asked", ylabel="mean of the answers")

@@ -1,5 +1,6 @@
 """Figures carry labels and alt text and leave no global state behind."""
 
+import matplotlib
 import pytest
 
 from kit.plot import COLOURS, axes, image, show
@@ -25,15 +26,27 @@ def test_the_image_holds_its_data_and_quoted_alt_text():
 
 
 def test_a_later_figure_keeps_the_places_of_the_first():
-    first, _ = axes(2)
-    png(first)
-    second, made = axes(2)
+    first, made = axes(2)
     made[0].set_ylabel("a label\nof three\nlines")
+    png(first)
+    second, _ = axes(2)  # would spread out, had it a layout of its own
     png(second, places=places(first))
     assert [p.bounds for p in places(second)] == [p.bounds for p in places(first)]
     third, _ = axes()
     png(third, places=places(first))
     assert len(places(third)) == 1
+
+
+@pytest.mark.parametrize("screen", [72, 100])
+def test_a_label_that_would_be_cut_gets_a_layout_of_its_own(screen):
+    with matplotlib.rc_context({"figure.dpi": screen}):  # Jupyter's own setting must not matter
+        first, _ = axes()
+        png(first)
+        second, made = axes()
+        made.set_ylabel("a label\nof\nfive\nwhole\nlines")
+        png(second, places=places(first))
+        assert places(second)[0].x0 > places(first)[0].x0 + 0.05
+        assert second.get_tightbbox().x0 >= 0
 
 
 def test_a_pyplot_figure_is_closed_so_that_it_is_not_shown_twice():
