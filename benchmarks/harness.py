@@ -137,16 +137,17 @@ class Session:
         torch.set_num_threads(self.threads)
         self.machine = machine(self.threads) | {"clock": self.clock}
         print(f"\n{self.entry}: " + ", ".join(f"{key} {value}" for key, value in self.machine.items()))
-        print(f"{'':34}{'against':34}{'ratio':>7}{'quartiles':>15}{'ms':>10}{'ms':>10}  target")
+        print(f"{'':34}{'against':34}{'ratio':>9}{'quartiles':>22}{'ms':>10}{'ms':>10}  target")
         return self
 
     def compare(self, name: str, run, against: str, other, *, target: float | None = None) -> Comparison:
         """`compare`, printed and recorded."""
         result = compare(name, run, against, other, pairs=self.pairs, target=target, clock=CLOCKS[self.clock])
         self.results.append(asdict(result))
-        wanted = "" if target is None else f"<= {target:.2f} {'met' if result.ratio <= target else 'MISSED'}"
+        wanted = "" if target is None else f"<= {target:#.3g} {'met' if result.ratio <= target else 'MISSED'}"
         print(
-            f"{result.name:34}{result.against:34}{result.ratio:7.3f}{result.low:8.3f}-{result.high:.3f}"
+            f"{result.name:33} {result.against:33} {result.ratio:#9.3g}"
+            f"{result.low:#11.3g} -{result.high:#9.3g}"
             f"{result.seconds * 1e3:10.2f}{result.against_seconds * 1e3:10.2f}  {wanted}",
             flush=True,
         )

@@ -66,9 +66,10 @@ def measure(session: Session) -> None:
     alone = mine(ours.perturb, model, x, y)
     session.compare("kit PGD linf, search alone", alone, "torchattacks PGD", lambda: found, target=1.0)
 
-    @torch.no_grad()
     def judged() -> torch.Tensor:
-        return model(found()).argmax(1) != y
+        adversarial = found()
+        with torch.no_grad():
+            return model(adversarial).argmax(1) != y
 
     whole = mine(ours, model, x, y)
     session.compare("kit PGD linf", whole, "torchattacks PGD, judged", lambda: judged, target=1.0)

@@ -58,13 +58,15 @@ def test_a_session_prints_a_line_and_records_machine_and_results(tmp_path, capsy
     for _ in range(2):
         with Session("test", pairs=2, record=record) as session:
             session.compare("mine", lambda: lambda: None, "theirs", lambda: lambda: None, target=1e9)
+            session.compare("a far faster one", lambda: lambda: None, "it", lambda: lambda: None, target=1e-9)
             session.note("peer", "not installed")
     rows = [json.loads(line) for line in record.read_text().splitlines()]
     assert [row["entry"] for row in rows] == ["test", "test"]
     assert rows[0]["machine"]["threads"] == 1
-    assert [result["name"] for result in rows[0]["results"]] == ["mine", "peer"]
+    assert [result["name"] for result in rows[0]["results"]] == ["mine", "a far faster one", "peer"]
     shown = capsys.readouterr().out
-    assert "<= 1000000000.00 met" in shown
+    assert "<= 1.00e+09 met" in shown
+    assert "<= 1.00e-09 MISSED" in shown  # a target of a thousandth is not printed as 0.00
     assert "not installed" in shown
 
 
