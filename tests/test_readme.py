@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
@@ -13,8 +14,10 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.DOTA
 def names() -> dict:
     """What is left after all blocks ran in one namespace, as a reader types them."""
     space: dict = {}
-    for number, block in enumerate(BLOCKS, 1):
-        exec(compile(block, f"README.md, block {number}", "exec"), space)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for number, block in enumerate(BLOCKS, 1):
+            exec(compile(block, f"README.md, block {number}", "exec"), space)
     return space
 
 
@@ -23,7 +26,7 @@ def test_the_readme_has_a_block_for_training_and_one_for_trust():
 
 
 def test_the_model_of_the_readme_learns(names):
-    assert (names["answers"] == names["y"]).float().mean() > 0.7
+    assert (names["answers"] == names["y"]).float().mean() > 0.9
 
 
 def test_both_groups_have_a_rate_and_an_interval(names):
