@@ -8,7 +8,8 @@
     demographic_parity_difference  demographic_parity_ratio
     equalized_odds_difference  equalized_odds_ratio
     equal_opportunity_difference  equal_opportunity_ratio
-    predictive_parity_difference  calibration_by_group  four_fifths
+    predictive_parity_difference  calibration_by_group  calibration_noise
+    four_fifths
     audit
     reweighing  ThresholdOptimizer
     demographic_parity_penalty  equalized_odds_penalty  individual_penalty
@@ -30,7 +31,7 @@ _FILES = {
     "balanced_accuracy_score mean_prediction",
     "disparity": "demographic_parity_difference demographic_parity_ratio equalized_odds_difference "
     "equalized_odds_ratio equal_opportunity_difference equal_opportunity_ratio predictive_parity_difference "
-    "calibration_by_group four_fifths FourFifths Impact",
+    "calibration_by_group calibration_noise four_fifths FourFifths Impact",
     "report": "audit Audit",
     "mitigation": "reweighing ThresholdOptimizer",
     "penalties": "demographic_parity_penalty equalized_odds_penalty individual_penalty gradient_reversal "

@@ -4,7 +4,7 @@ demographic_parity_difference  demographic_parity_ratio
 equalized_odds_difference  equalized_odds_ratio
 equal_opportunity_difference  equal_opportunity_ratio
 predictive_parity_difference
-calibration_by_group  four_fifths  FourFifths
+calibration_by_group  calibration_noise  four_fifths  FourFifths
 
 A difference is largest minus smallest rate of a group, in [0, 1], 0 is parity; a ratio is smallest
 over largest, in [0, 1], 1 is parity. Neither says who is worse off: for that, for n and for
@@ -84,6 +84,27 @@ def calibration_by_group(y_true, y_prob, *, sensitive_features, n_bins: int = 10
     rows = {key: groups.codes == i for i, key in enumerate(groups.keys) if groups.counts[i]}
     options = {"pos_label": True, "n_bins": n_bins}
     return {key: metrics.reliability(truth[part], prob[part], **options) for key, part in rows.items()}
+
+
+def calibration_noise(
+    bins: metrics.Reliability, *, confidence: float | int = 0.95, resamples: int = 1000, seed: int = 0
+) -> float:
+    """The calibration error that perfect probabilities would stay below by chance.
+
+    An expected calibration error is above 0 even where every probability is right, the more so the
+    fewer rows there are. Here labels are drawn from the mean probability of each bin, binomially, and
+    the `confidence` quantile of the errors is returned: a larger error is more than chance.
+
+    Raises: ValueError for no row, confidence outside (0, 1), resamples < 1.
+    Source: Bröcker & Smith 2007, Weather and Forecasting 22(3), consistency resampling. Lesson: 20.
+    """
+    check.number("confidence", confidence, above=0, below=1)
+    check.integer("resamples", resamples, 1)
+    check.integer("rows of bins", int(bins.count.sum()), 1)
+    used = bins.count > 0
+    count, share = bins.count[used], bins.predicted[used]
+    draws = np.random.default_rng(seed).binomial(count, share, (resamples, len(count)))
+    return float(np.quantile(np.abs(draws - count * share).sum(axis=1) / count.sum(), confidence))
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ def audit(
     """Audit binary decisions: rates of every group, gaps, four fifths, calibration.
 
     Rates, gaps and ratios come with n and interval. Several features are looked at one by one, then
-    in combination. `y_prob`, the probabilities behind the decisions, adds calibration by group.
+    in combination. `y_prob`, the probabilities behind the decisions, adds calibration by group
+    and the error that chance alone would give (`calibration_noise`).
     small: groups with fewer rows are warned about.
 
     Shapes: y_true, y_pred (N,) of 0/1 labels, y_prob (N,) in [0, 1]; sensitive_features as in
@@ -96,8 +97,10 @@ def audit(
         parts.append((head, [[k, _text(g.ratio), g.verdict, g.p_value] for k, g in fifths.groups.items()]))
         if y_prob is not None:
             bins = disparity.calibration_by_group(y_true, y_prob, sensitive_features=view)
-            rows = [[k, int(b.count.sum()), _mean(b), b.expected_error] for k, b in bins.items()]
-            parts.append((["group", "rows", "mean probability", "calibration error"], rows))
+            noise = disparity.calibration_noise
+            rows = [[k, int(b.count.sum()), _mean(b), b.expected_error, noise(b)] for k, b in bins.items()]
+            head = ["group", "rows", "mean probability", "calibration error", "by chance, up to"]
+            parts.append((head, rows))
         warnings += [f"{name}: {cell(k)} has {n} rows" for k, n in frame.n.items() if 0 < n < small]
         for rate, found in frame.undefined.items():
             known = [(key, why) for key, why in found.items() if frame.n[key]]

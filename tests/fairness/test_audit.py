@@ -118,5 +118,9 @@ def test_calibration_tells_rows_and_the_mean_probability():
     y, p, features, prob = sample()
     text = fairness.audit(y, p, sensitive_features=features["sex"], y_prob=prob).to_markdown()
     women = features["sex"] == "F"
-    calibration = text.split("calibration error |")[1]
+    calibration = text.split("by chance, up to |")[1]
     assert f"| F     | {women.sum()}  | {prob[women].mean():.4g} " in calibration
+    bins = fairness.calibration_by_group(y, prob, sensitive_features=features["sex"])["F"]
+    line = next(row for row in calibration.splitlines() if row.startswith("| F "))
+    ends = [float(field) for field in line.split("|")[4:6]]
+    assert ends == pytest.approx([bins.expected_error, fairness.calibration_noise(bins)], rel=1e-3)

@@ -167,3 +167,39 @@ def test_exactly_four_fifths_passes():
     found = fairness.four_fifths([1, 1, 1, 1, 0] * 3 + [1] * 15, sensitive_features=[0] * 15 + [1] * 15)
     assert found.ratio.estimate == 0.8
     assert found.passes
+
+
+def test_right_probabilities_stay_below_the_noise_as_often_as_said():
+    rng, below = np.random.default_rng(3), 0
+    for _ in range(400):
+        prob = rng.random(300)
+        y = (rng.random(300) < prob).astype(int)
+        bins = fairness.calibration_by_group(y, prob, sensitive_features=["a"] * 300)["a"]
+        below += bins.expected_error <= fairness.calibration_noise(bins, confidence=0.8, resamples=300)
+    assert 0.76 < below / 400 < 0.9  # spread within a bin makes the bound a little wide, never narrow
+
+
+def test_wrong_probabilities_pass_the_noise_and_many_rows_shrink_it():
+    rng = np.random.default_rng(4)
+    noise = {}
+    for n in (100, 10_000):
+        prob = rng.random(n)
+        y = (rng.random(n) < prob**3).astype(int)
+        bins = fairness.calibration_by_group(y, prob, sensitive_features=["a"] * n)["a"]
+        noise[n] = fairness.calibration_noise(bins)
+        assert bins.expected_error > noise[n]
+    assert noise[10_000] == pytest.approx(noise[100] / 10, rel=0.3)  # as 1 / sqrt(n)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"confidence": 1.0}, "confidence=1.0 is out of range; give a float > 0 and < 1"),
+        ({"resamples": 0}, "resamples=0 is out of range; give an int >= 1"),
+    ],
+)
+def test_noise_names_a_bad_argument(options, message):
+    bins = fairness.calibration_by_group([0, 1], [0.2, 0.9], sensitive_features=["a", "a"])["a"]
+    with pytest.raises(ValueError) as caught:
+        fairness.calibration_noise(bins, **options)
+    assert str(caught.value) == message
