@@ -62,7 +62,8 @@ class Explorer:
         self._due, self._last = None, 0.0
         drawn, alt = _checked(draw(**self.values()))
         self.picture.value = render(drawn, alt)
-        self._places = figures.places(drawn) if hasattr(drawn, "savefig") else None
+        self._places = None
+        self._note_places(drawn)
         for box in self.inputs.values():
             box.observe(self._changed, "value")
         reset.on_click(self._reset)
@@ -71,11 +72,18 @@ class Explorer:
         """Present value of each control."""
         return {name: box.value for name, box in self.inputs.items()}
 
+    def _note_places(self, drawn) -> None:
+        """Keep where the axes stand, for the next figure."""
+        if hasattr(drawn, "savefig") and figures.has_own_layout(drawn):
+            self._places = figures.places(drawn)
+
     def redraw(self) -> None:
         """Draw the present values; on failure keep the last good figure and say what went wrong."""
         self._due, started = None, time.monotonic()
         try:
-            self.picture.value = render(*_checked(self.draw(**self.values())), self._places)
+            drawn, alt = _checked(self.draw(**self.values()))
+            self.picture.value = render(drawn, alt, self._places)
+            self._note_places(drawn)  # wider ones, where a label would have been cut
             self.message.value = ""
         except Exception as error:
             text = html.escape(f"{type(error).__name__}: {error}")
@@ -96,6 +104,8 @@ class Explorer:
     def _reset(self, _button) -> None:
         for name, box in self.inputs.items():
             box.value = self.named[name].value
+        self._places = None  # the first picture had a layout of its own
+        self.redraw()
 
 
 def render(drawn, alt: str, places: list | None = None) -> str:

@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 
 from kit.plot import COLOURS, axes, image, show
-from kit.plot.figure import places, png
+from kit.plot.figure import has_own_layout, places, png
 
 
 def test_axes_use_the_colour_blind_safe_cycle():
@@ -32,6 +32,7 @@ def test_a_later_figure_keeps_the_places_of_the_first():
     second, _ = axes(2)  # would spread out, had it a layout of its own
     png(second, places=places(first))
     assert [p.bounds for p in places(second)] == [p.bounds for p in places(first)]
+    assert has_own_layout(first) and not has_own_layout(second)
     third, _ = axes()
     png(third, places=places(first))
     assert len(places(third)) == 1
@@ -43,8 +44,9 @@ def test_a_label_that_would_be_cut_gets_a_layout_of_its_own(screen):
         first, _ = axes()
         png(first)
         second, made = axes()
-        made.set_ylabel("a label\nof\nfive\nwhole\nlines")
+        made.set_yticks([0, 1], ["nought", "100,000,000"])
         png(second, places=places(first))
+        assert has_own_layout(second)
         assert places(second)[0].x0 > places(first)[0].x0 + 0.05
         assert second.get_tightbbox().x0 >= 0
 

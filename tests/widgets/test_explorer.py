@@ -46,6 +46,20 @@ def test_a_failing_draw_keeps_the_last_good_figure_and_says_why(live):
     assert live.message.value == "" and live.picture.value != before
 
 
+def test_a_label_too_wide_for_the_first_layout_widens_the_next_ones():
+    def draw_label(length):
+        figure, ax = axes()
+        ax.set_yticks([0, 1], ["0", "9" * length])
+        return figure, f"{length} digits"
+
+    live = Explorer(draw_label, {"length": slider(1, 9, 1, label="length")})
+    before = live._places[0].x0
+    live.inputs["length"].value = 9
+    wider = live._places[0].x0
+    live.inputs["length"].value = 3
+    assert before < wider == live._places[0].x0
+
+
 def test_reset_returns_to_the_defaults(live):
     first = live.picture.value
     live.inputs["height"].value = 2.0
