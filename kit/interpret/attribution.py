@@ -30,8 +30,8 @@ class Attribution:
         baseline: what "absent" meant, as given; None where the method needs none.
         target: which output was explained, as given.
         delta: completeness gap per sample, (N,) or (K, N), in units of the score: sum of the
-            values minus f(x) - f(baseline); None where the values have another unit or meaning
-            (Saliency, SmoothGrad, GradCAM, Occlusion), see `completeness_gap`.
+            values minus f(x) - f(baseline); None where there is no baseline and so no gap
+            (Saliency, SmoothGrad, GradCAM): ask `completeness_gap` with one of your own.
 
     In a notebook the first samples are drawn: bars, or a heat map (red for, blue against).
 

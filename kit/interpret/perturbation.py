@@ -67,7 +67,7 @@ class Occlusion(Method):
         target: Target = None,
         additional_forward_args=None,
     ) -> Attribution:
-        """Mean loss of the score over the windows at each place.
+        """Mean loss of the score over the windows at each place; a gap (`delta`) is no fault here.
 
         Args:
             inputs, baselines, target, additional_forward_args: as for `IntegratedGradients`.
@@ -97,7 +97,9 @@ class Occlusion(Method):
                 ).to(loss)
             mean = (total[:-1] / total[-1].clamp(min=1)).unflatten(0, (call.N, -1)).transpose(0, 1)
             values.append(mean.unflatten(2, x.shape[1:]))
-        return call.attribution("Occlusion", values, baseline=call.given)
+        with torch.no_grad():
+            expected = call.difference()
+        return call.attribution("Occlusion", values, baseline=call.given, expected=expected)
 
 
 def masked_scores(call: Call, keep: Callable, count: int) -> Float[Tensor, "M N K"]:

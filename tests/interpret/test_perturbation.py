@@ -1,5 +1,7 @@
 """Occlusion and ablation equal Captum's; permutation importance and partial dependence scikit-learn's."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -189,3 +191,20 @@ def test_partial_dependence_takes_one_column_and_refuses_a_cut_grid():
 def test_occlusion_needs_a_dimension_to_slide_along():
     with pytest.raises(ValueError, match=r"^inputs has shape \(2,\), 2 or 3 or "):
         interpret.Occlusion(lambda x: x).attribute(torch.ones(2), (1,))
+
+
+@pytest.mark.parametrize("target", [1, "all"])
+def test_occlusion_tells_its_gap_and_does_not_warn(target):
+    torch.manual_seed(0)
+    model, images = (
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(36, 3)).eval(),
+        torch.rand(2, 1, 6, 6),
+    )
+    options = {"sliding_window_shapes": (1, 3, 3), "baselines": 0.25}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = interpret.Occlusion(model).attribute(images, target=target, **options)
+    one = interpret.Occlusion(model).attribute(images, target=1, **options)
+    gap = interpret.completeness_gap(model, images, one, baselines=0.25, target=1)
+    assert gap.abs().min() > 1e-3 and not found.delta.requires_grad
+    torch.testing.assert_close(found.delta if target == 1 else found.delta[1], gap)
